@@ -1,0 +1,200 @@
+"""Make the notebooks that people read from the sources that people edit.
+
+    python notebooks/build.py           execute every notebook that disagrees with its source, its stamp or the package
+    python notebooks/build.py 03 07     execute these, changed or not (after new data, say)
+    python notebooks/build.py --all     execute all (after any edit of trm_minimal/)
+    python notebooks/build.py --check   execute nothing; one sentence per disagreement, exit code 1 if there is any
+
+A source, src/NN_name.py, is in jupytext's percent format. A code cell carries at most one tag, its kind, as in
+`# %% tags=["figure"]`; without one it is `det`. The stamp in a notebook's metadata holds digests of its cells, outputs
+and package, so edits by hand and results of older code both show. Data files are not stamped: one more recorded run
+would make every notebook stale, and nbval re-runs the cells that read them anyway.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from itertools import zip_longest
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode, v4
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# kind of code cell -> the tags that tell nbval how to test it; with none, the outputs must be equal
+KINDS = {
+    **dict.fromkeys(("det", "gate", "recorded", "figure", "exercise", "check", "predict"), ()),
+    **dict.fromkeys(("train", "widget", "env", "timing"), ("nbval-ignore-output",)),
+    "demo-error": ("raises-exception",),
+}
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_TEXT = "Interactive: run this notebook to use it. The picture above shows the same states."
+PROGRESS = re.compile(r"^.*\d+(/\d+|it) \[\d.*\][ \t]*\n?", re.M)  # a tqdm bar as text
+
+
+class NotBuilt(Exception):
+    """One sentence: which notebook, which cell, what is wrong. (BadInput would cost the check an import of torch.)"""
+
+
+def digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def package_digest(root: Path) -> str:
+    return digest({p.relative_to(root).as_posix(): p.read_text("utf-8") for p in root.glob("trm_minimal/**/*.py")})
+
+
+def stamp(nb: NotebookNode, package: str) -> dict[str, str]:
+    source = [(cell.cell_type, cell.metadata, cell.source) for cell in nb.cells]
+    outputs = [(cell.execution_count, cell.outputs) for cell in nb.cells if cell.cell_type == "code"]
+    return {"source": digest(source), "outputs": digest(outputs), "package": package}
+
+
+def place(name: str, number: int, cell: NotebookNode) -> str:
+    return f"src/{name}.py, cell {number} ({cell.source.partition(chr(10))[0]!r})"
+
+
+def read_source(path: Path) -> NotebookNode:
+    """The notebook without outputs: kinds and nbval's tags in place, ids from the content and the rank among equals."""
+    if not path.exists():
+        raise NotBuilt(f"src/{path.name} is missing; write it or delete {path.stem}.ipynb.")
+    cells, seen = [], Counter()
+    for number, cell in enumerate(jupytext.read(path, fmt="py:percent").cells, 1):
+        where = place(path.stem, number, cell)
+        code = cell.cell_type == "code"
+        if cell.cell_type == "raw" or set(cell.metadata) - {"tags", "lines_to_next_cell"}:  # the last is jupytext's own
+            raise NotBuilt(f'{where}: a cell is "# %%", "# %% tags=["kind"]" or "# %% [markdown]", nothing else.')
+        tags = cell.metadata.get("tags", ["det"] if code else [])
+        if len(tags) != code or not set(tags) <= set(KINDS):  # one tag on code, none on Markdown
+            raise NotBuilt(f"{where}: {tags} is not one kind of code cell; the kinds are {', '.join(KINDS)}.")
+        metadata = {"tags": [*tags, *KINDS[tags[0]]]} if code else {}
+        key = digest([metadata, cell.source])[:12]
+        seen[key] += 1
+        new_cell = v4.new_code_cell if code else v4.new_markdown_cell
+        cells.append(new_cell(cell.source, id=f"{key}-{seen[key]}", metadata=metadata))
+    return v4.new_notebook(cells=cells)
+
+
+def execute(nb: NotebookNode, folder: Path, name: str) -> None:
+    """Run every cell in a fresh kernel that works in `folder`, and store the outputs in nb."""
+    from nbclient import NotebookClient  # here, so that a check does not wait for it
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    paths = [str(folder.parent), os.environ.get("PYTHONPATH", "")]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    env.pop("MPLBACKEND", None)  # any value switches off the inline backend, and with it every figure
+    with tqdm(total=len(nb.cells), desc=name, unit="cell") as bar:
+        client = NotebookClient(nb, timeout=300, kernel_name="python3", coalesce_streams=True)
+        client.record_timing = client.store_widget_state = False
+        client.resources = {"metadata": {"path": str(folder)}}
+        client.extra_arguments = ["--log-level=ERROR"]  # a warning about TCP would tear the progress bar
+        client.on_cell_start = lambda cell, cell_index: bar.update(cell_index - bar.n)
+        try:
+            client.execute(env=env)
+            bar.update(len(nb.cells) - bar.n)
+            return
+        except CellExecutionError as failure:
+            error = " ".join(f"{failure.ename}: {failure.evalue}".split())
+        except (CellTimeoutError, DeadKernelError) as failure:
+            error = str(failure).partition("\n")[0].rstrip(".")
+    raise NotBuilt(f"{place(name, bar.n + 1, nb.cells[bar.n])} failed: {error}; the stored notebook is untouched.")
+
+
+def tidy(cell: NotebookNode) -> None:
+    """Keep of the outputs what does not name this machine and what a page without a kernel can show."""
+    kind, kept = cell.metadata.tags[0], []
+    progress = kind in ("train", "timing")  # these may show progress bars, which nobody wants to read afterwards
+    for out in cell.outputs:
+        is_view = WIDGET_VIEW in out.get("data", {})
+        if out.output_type == "error":
+            out.traceback = [f"{out.ename}: {out.evalue}"]  # its frames are paths of this machine
+        if out.get("name") == "stderr" and progress:
+            out.text = PROGRESS.sub("", out.text)
+        if is_view and kind == "widget":
+            out.data = {"text/plain": WIDGET_TEXT}  # a view without its state shows as "Loading widget..."
+        if out.get("text") != "" and not (is_view and progress):
+            kept.append(out)
+    cell.outputs = kept
+
+
+def build(name: str, root: Path = ROOT, run: Callable[[NotebookNode, Path, str], None] = execute) -> None:
+    """Execute src/<name>.py and store <name>.ipynb; if anything fails, the old file stays as it was."""
+    folder, package = root / "notebooks", package_digest(root)
+    nb = read_source(folder / "src" / f"{name}.py")
+    run(nb, folder, name)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            tidy(cell)
+    nb.metadata = METADATA | {"stamp": stamp(nb, package)}  # drops what the kernel says about its version
+    temporary = folder / f".{name}.ipynb.tmp"
+    temporary.write_text(nbformat.writes(nb) + "\n", encoding="utf-8", newline="\n")
+    os.replace(temporary, folder / f"{name}.ipynb")
+
+
+def disagreements(name: str, root: Path = ROOT) -> list[str]:
+    """One sentence for each way in which <name>.ipynb is not what building src/<name>.py today would store."""
+    try:
+        expected = read_source(root / "notebooks/src" / f"{name}.py")
+        nb = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
+    except NotBuilt as failure:
+        return [str(failure)]
+    except (FileNotFoundError, nbformat.reader.NotJSONError):
+        return [f"{name}.ipynb is missing or not a notebook; build it."]
+    parts = [[(c.cell_type, c.get("id"), c.metadata, c.source) for c in book.cells] for book in (nb, expected)]
+    different = [str(i) for i, (stored, source) in enumerate(zip_longest(*parts), 1) if stored != source]
+    old, now = nb.metadata.pop("stamp", {}), stamp(nb, package_digest(root))
+    wrong = {
+        f"not equal to its source in cell {', '.join(different)}; only the source is edited": bool(different),
+        "its cells were edited after they were executed": not different and old.get("source") != now["source"],
+        "its outputs are not those that were executed": old.get("outputs") != now["outputs"],
+        "trm_minimal/ has changed since it was executed": old.get("package") != now["package"],
+        "its metadata is not just kernel, language and stamp": nb.metadata != METADATA,
+    }
+    return [f"{name}.ipynb: {sentence}; build it." for sentence, holds in wrong.items() if holds]
+
+
+def names(root: Path = ROOT) -> list[str]:
+    """Of every source and every notebook, so that the check misses neither half of a pair."""
+    return sorted({path.stem for pattern in ("src/*.py", "*.ipynb") for path in (root / "notebooks").glob(pattern)})
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*", metavar="NN", help="numbers or names of notebooks")
+    parser.add_argument("--all", action="store_true", help="execute all, changed or not")
+    parser.add_argument("--check", action="store_true", help="execute nothing, report disagreements")
+    args = parser.parse_args(arguments)
+    status = 0
+    for given in args.notebooks:
+        if not any(name.startswith(given) for name in names(root)):
+            parser.error(f"no notebook starts with {given!r}; there are {', '.join(names(root))}")
+    for name in names(root):
+        if args.notebooks and not name.startswith(tuple(args.notebooks)):
+            continue
+        wrong = disagreements(name, root)
+        if args.check:
+            status = max(status, min(len(wrong), 1))
+            print(*(f"{sentence}\n" for sentence in wrong), sep="", end="")
+        elif wrong or args.all or args.notebooks:
+            try:
+                build(name, root)
+            except NotBuilt as failure:
+                status = 2
+                print(failure, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""Shared by the tests: one thread, and where the published data and the official recordings may lie."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("TRM_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder that holds sudoku-extreme-1k and maze-30x30-hard-1k."""
+    if not (DATA / "sudoku-extreme-1k").is_dir():
+        pytest.skip(f"the published puzzles are not at {DATA}; set TRM_DATA to their folder")
+    return DATA

@@ -1,0 +1,1 @@
+"""Recipes, recorded runs and sweeps: experiments made of the core's parts."""

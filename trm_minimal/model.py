@@ -1,0 +1,186 @@
+"""The Tiny Recursive Model: one tiny net, an embedding, an answer head, a halting head, and two starting states.
+
+Dimension key: B batch, L cells, P prefix positions, D width, V vocabulary, Q halting outputs. Inside the net a sequence
+has P + L positions, and there a suffix L counts the prefix too.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trm_minimal.layers import Linear, mlp_mixer, truncated_normal_
+from trm_minimal.recurrence import Replace
+from trm_minimal.recursion import deep_recursion
+
+
+class TinyNet(nn.Module):
+    """One state update: add the injection, think with a few blocks, meet the old state."""
+
+    def __init__(self, dim: int, length: int, layers: int, block, recurrence):
+        super().__init__()
+        self.blocks = nn.Sequential(*(block(dim, length) for _ in range(layers)))
+        self.recurrence = recurrence(dim)
+
+    def forward(self, state_BLD: Tensor, injection_BLD: Tensor) -> Tensor:
+        return self.recurrence(state_BLD, self.blocks(state_BLD + injection_BLD))
+
+
+class FixedInit(nn.Module):
+    """One random vector for all positions, drawn once and saved as a buffer: not learned, not zero (official)."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.register_buffer("vector_D", truncated_normal_(torch.empty(dim), 1.0))
+
+    def forward(self, like_BLD: Tensor, generator: torch.Generator | None) -> Tensor:
+        return self.vector_D.expand_as(like_BLD)
+
+
+class RandomInit(nn.Module):
+    """A fresh normal vector for every position of every puzzle, from a CPU generator."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+
+    def forward(self, like_BLD: Tensor, generator: torch.Generator | None) -> Tensor:
+        return torch.randn(like_BLD.shape, generator=generator).to(like_BLD)
+
+
+class ZeroInit(nn.Module):
+    """All zeros."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+
+    def forward(self, like_BLD: Tensor, generator: torch.Generator | None) -> Tensor:
+        return torch.zeros_like(like_BLD)
+
+
+class NoPositions(nn.Module):
+    """Add no positions: a mixer knows places by its weights, attention by its rotation."""
+
+    def __init__(self, dim: int, prefix: int, length: int):
+        super().__init__()
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        return x_BLD
+
+
+class LearnedPositions(nn.Module):
+    """Add a learned vector for each position, then halve the variance (official `learned`). x has unit variance / D."""
+
+    def __init__(self, dim: int, prefix: int, length: int):
+        super().__init__()
+        self.table_LD = nn.Parameter(truncated_normal_(torch.empty(prefix + length, dim), 1 / math.sqrt(dim)))
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        return (x_BLD + self.table_LD) * math.sqrt(0.5)
+
+
+class RowColumnPositions(nn.Module):
+    """Add a learned vector for the row and one for the column of each cell of a board; the prefix gets none."""
+
+    def __init__(self, dim: int, prefix: int, length: int, columns: int):
+        super().__init__()
+        self.prefix, self.rows, self.columns = prefix, length // columns, columns
+        self.row_D = nn.Parameter(truncated_normal_(torch.empty(self.rows, dim), 1 / math.sqrt(dim)))
+        self.column_D = nn.Parameter(truncated_normal_(torch.empty(columns, dim), 1 / math.sqrt(dim)))
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        place_LD = (self.row_D.unsqueeze(1) + self.column_D.unsqueeze(0)).flatten(0, 1)
+        return (x_BLD + F.pad(place_LD, (0, 0, self.prefix, 0))) * math.sqrt(0.5)
+
+
+class Prediction(NamedTuple):
+    """What one supervision step gives. y and z are detached; logits and q carry the gradient of the last rounds."""
+
+    y: Tensor  # [B, P + L, D]
+    z: Tensor  # [B, P + L, D]
+    logits: Tensor  # [B, L, V]
+    q_logits: Tensor  # [B, Q], float32: the first says "solved", a second (official, unused by default) "continue"
+
+    @property
+    def q(self) -> Tensor:
+        """Logit [B] that the answer is exactly right."""
+        return self.q_logits[:, 0]
+
+
+class TinyRecursiveModel(nn.Module):
+    """The whole model (paper section 4; official models/recursive_reasoning/trm.py). Defaults are the paper's.
+
+    vocab_size and length describe the puzzle; `puzzles` > 0 gives each puzzle identity a learned vector (ARC).
+    The four seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module,
+    init (dim) -> Module, and the depth (n, T), which is an argument of every call.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        length: int,
+        *,
+        dim: int = 512,
+        layers: int = 2,
+        prefix: int = 16,
+        puzzles: int = 0,
+        q_outputs: int = 2,
+        block: Callable[[int, int], nn.Module] = mlp_mixer,
+        recurrence: Callable[[int], nn.Module] = Replace,
+        init: Callable[[int], nn.Module] = FixedInit,
+        positions: Callable[[int, int, int], nn.Module] = NoPositions,
+    ):
+        super().__init__()
+        if prefix < 1:
+            raise ValueError(f"prefix is {prefix}: keep at least one position, the Q head reads the first")
+        self.vocab_size, self.length, self.dim, self.prefix = vocab_size, length, dim, prefix
+        self.tokens_VD = nn.Parameter(truncated_normal_(torch.empty(vocab_size, dim), 1 / math.sqrt(dim)))
+        self.puzzles_ND = nn.Parameter(torch.zeros(puzzles, dim)) if puzzles else None
+        self.positions = positions(dim, prefix, length)
+        self.net = TinyNet(dim, prefix + length, layers, block, recurrence)
+        self.init_y, self.init_z = init(dim), init(dim)
+        self.output_head = Linear(dim, vocab_size)
+        self.q_head = Linear(dim, q_outputs, bias=True)
+        nn.init.zeros_(self.q_head.weight)
+        nn.init.constant_(self.q_head.bias, -5.0)  # sigmoid(-5) = 0.007: nothing halts before it has learned to
+
+    def input_embedding(self, inputs_BL: Tensor, puzzles_B: Tensor | None = None) -> Tensor:
+        """Tokens -> x [B, P + L, D], root mean square about 1; the prefix is blank but for a puzzle's vector."""
+        x_BLD = F.pad(F.embedding(inputs_BL, self.tokens_VD), (0, 0, self.prefix, 0))
+        if self.puzzles_ND is not None:
+            identity_BLD = self.puzzles_ND[puzzles_B].unsqueeze(1)
+            x_BLD = x_BLD + F.pad(identity_BLD, (0, 0, 0, self.prefix + self.length - 1))
+        return math.sqrt(self.dim) * self.positions(x_BLD)
+
+    def initial_states(self, inputs_BL: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """(y, z) before any thought, float32 [B, P + L, D]."""
+        like_BLD = self.tokens_VD.new_empty(()).expand(inputs_BL.shape[0], self.prefix + self.length, self.dim)
+        return self.init_y(like_BLD, generator), self.init_z(like_BLD, generator)
+
+    def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, puzzles_B=None) -> Prediction:
+        """One supervision step. x is embedded anew in each: the graph of the step before is gone."""
+        x_BLD = self.input_embedding(inputs_BL, puzzles_B)
+        y_BLD, z_BLD = deep_recursion(self.net, x_BLD, y_BLD, z_BLD, n, T, grad_rounds)
+        return Prediction(
+            y_BLD.detach(),
+            z_BLD.detach(),
+            self.output_head(y_BLD[:, self.prefix :]),
+            self.q_head(y_BLD[:, 0]).float(),
+        )
+
+    def deep_supervision(
+        self, inputs_BL: Tensor, N_sup: int, n: int, T: int, *, generator=None, puzzles_B=None
+    ) -> Iterator[Prediction]:
+        """Yield a Prediction after each of N_sup supervision steps, from fresh states. No halting: the caller stops."""
+        y_BLD, z_BLD = self.initial_states(inputs_BL, generator)
+        for _ in range(N_sup):
+            prediction = self(inputs_BL, y_BLD, z_BLD, n, T, puzzles_B=puzzles_B)
+            y_BLD, z_BLD = prediction.y, prediction.z
+            yield prediction
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Trainable numbers without the table of puzzle identities, the way the paper and the official code count."""
+    return sum(weight.numel() for name, weight in model.named_parameters() if name != "puzzles_ND")
