@@ -127,9 +127,10 @@ def train_command(arguments) -> int:
     recipe = recipes.by_name(arguments.recipe)
     changed = {"steps": arguments.steps, "batch": arguments.batch, "eval_every": arguments.eval_every}
     changed["precision"] = PRECISIONS.get(arguments.precision)
-    recipe = replace(recipe, **{name: value for name, value in changed.items() if value is not None})
+    changed = {name: value for name, value in changed.items() if value is not None}
+    recipe = replace(recipe, **changed)
     device = pick_device(arguments.device)
-    if arguments.record and recipe != recipes.by_name(arguments.recipe):
+    if arguments.record and changed:
         raise BadInput("--record keeps a recipe as it is; leave out --steps, --batch, --precision and --eval-every")
     if arguments.record:
         runs.require_clean_tree()

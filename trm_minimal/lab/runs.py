@@ -54,8 +54,8 @@ def git(*arguments: str) -> str | None:
 
 
 def require_clean_tree() -> None:
-    """BadInput when the tree has uncommitted changes: a record must name the code that made it."""
-    if changed := git("status", "--porcelain"):
+    """BadInput when the tree has uncommitted changes, records apart: a record must name the code that made it."""
+    if changed := git("status", "--porcelain", "--", ".", ":!data/runs"):
         raise BadInput(
             f"the working tree has uncommitted changes ({changed.splitlines()[0].strip()}); commit before recording"
         )
