@@ -16,7 +16,7 @@ from trm_minimal.tasks import Puzzles, files, stay, sudoku
 from trm_minimal.tasks.sudoku import FOUR, NINE, SIX
 
 SHAPES = pytest.mark.parametrize("shape", [FOUR, SIX, NINE], ids=["4x4", "6x6", "9x9"])
-SHIPPED = {"sudoku-4x4": FOUR, "sudoku-6x6": SIX, "sudoku-generated": NINE}
+SHIPPED = {"sudoku-4x4": FOUR, "sudoku-6x6": SIX, "sudoku-9x9": NINE, "sudoku-generated": NINE}
 GIVENS = {FOUR: 6, SIX: 13, NINE: 30}
 DATA = Path(os.environ.get("TRM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 NO_SOLUTION_TELLS = ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."

@@ -20,12 +20,17 @@ class Answers(NamedTuple):
 
 
 @torch.inference_mode()
-def answer(model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth, batch: int = 128) -> Answers:
-    """Run N_sup supervision steps on each puzzle, in float32 on the model's device. The model is left as it was."""
+def answer(
+    model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth, batch: int = 128, progress=iter
+) -> Answers:
+    """Run N_sup supervision steps on each puzzle, in float32 on the model's device. The model is left as it was.
+
+    `progress` wraps the batches; pass tqdm to see a bar.
+    """
     device, was_training = model.tokens_VD.device, model.training
     model.eval()
     tokens, q = [], []
-    for inputs_BL in inputs_NL.split(batch):
+    for inputs_BL in progress(inputs_NL.split(batch)):
         steps = list(model.deep_supervision(inputs_BL.long().to(device), N_sup, *depth))
         tokens.append(torch.stack([step.logits.argmax(-1).to(torch.uint8).cpu() for step in steps]))
         q.append(torch.stack([step.q.cpu() for step in steps]))
