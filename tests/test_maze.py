@@ -1,6 +1,7 @@
 """Mazes against networkx: trees, shortest paths, the published tie rule, symmetries, metrics, and the shipped files."""
 
 import hashlib
+import json
 import os
 from functools import partial
 from pathlib import Path
@@ -435,7 +436,7 @@ def test_shipped_mazes_are_what_their_readme_command_makes(name):
     }
     counts = {split: len(rows) for split, rows in shipped.items()}
     assert (
-        f"maze.make({size}, {counts!r}, generator, min_path={floor})"
+        f"maze.make({size}, {json.dumps(counts)}, generator, min_path={floor})"
         in (files.PUZZLES / name / "README.md").read_text()
     )
     assert maze.make(size, counts, seeded(seed), floor) == shipped

@@ -1,15 +1,14 @@
 """The training loop: the same twice, resumed bit for bit, stopped on NaN, and it learns."""
 
 import hashlib
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +26,7 @@ from trm_minimal.schedules import Depth, constant, curriculum, uniform, warmup, 
 from trm_minimal.tasks import Puzzles, stay
 from trm_minimal.train import TrainState, build_model, exact_on, train, train_step
 
+ROOT = Path(__file__).parents[1]
 small = partial(mlp_mixer, multiple=16)
 
 
@@ -37,7 +37,7 @@ def tiny_recipe(**changes):
         "block": small,
         "depth": constant(2, 2),
         "test_depth": Depth(2, 2),
-        "N_sup": 4,
+        "N_sup": 5,  # no divisor of eval_every: a state is saved with puzzles under way
         "steps": 24,
         "batch": 8,
         "eval_every": 6,
@@ -106,37 +106,41 @@ def test_a_run_resumed_in_the_middle_ends_bitwise_the_same(task, tmp_path, preci
         assert torch.equal(generator.get_state(), resumed.generators[name].get_state()), name
 
 
-def test_killed_at_five_random_moments_it_resumes_bitwise(tmp_path):
-    """SIGKILL, as a crash or a lost machine would: the command line, five times, then to the end."""
-    command = [sys.executable, "-m", "trm_minimal", "train", "sudoku_4x4", "--steps", "40", "--batch", "4",
-               "--eval-every", "2", "--threads", "1", "--seed", "5"]  # fmt: skip
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+def train_to_be_killed(path: Path, resume: bool) -> None:
+    """What the processes of the next test run: 80 steps, a state on disk after every second one."""
+    recipe = tiny_recipe(steps=80, eval_every=2)
+    train(recipe, recipe.task(), 5, path=path, resume=resume)
 
-    def digest(folder):
-        tensors, facts = checkpoint.load(folder / "state.safetensors")
-        assert facts["step"] == 40
+
+def test_killed_at_five_random_moments_it_resumes_bitwise(tmp_path):
+    """SIGKILL, as a crash or a lost machine would: five times, then to the end."""
+
+    def start(path, resume):
+        code = f"import sys, pathlib; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests')]}; import test_train; "
+        code += f"test_train.train_to_be_killed(pathlib.Path({str(path)!r}), {resume})"
+        return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+
+    def step_on_disk(path):
+        return checkpoint.load(path)[1]["step"] if path.exists() else 0
+
+    def digests(path):
+        tensors, facts = checkpoint.load(path)
+        assert facts["step"] == 80
         return {name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in tensors.items()}
 
-    subprocess.run([*command, "--out", tmp_path / "whole"], env=environment, check=True, capture_output=True)
-    killed, moments = tmp_path / "killed", random.Random(0)
-    kills, start = 0, []
-    while kills < 5:
-        process = subprocess.Popen(
-            [*command, "--out", killed, *start], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        seen = checkpoint.load(killed / "state.safetensors")[1]["step"] if start else 0
-        while not (killed / "state.safetensors").exists() and process.poll() is None:
-            time.sleep(0.01)
-        while process.poll() is None and checkpoint.load(killed / "state.safetensors")[1]["step"] <= seen:
-            time.sleep(0.01)  # let it make some way, or five kills in a row would all fall into the imports
-        time.sleep(moments.random() * 0.3)
-        process.send_signal(signal.SIGKILL)
+    whole, killed, moments = tmp_path / "whole.safetensors", tmp_path / "killed.safetensors", random.Random(0)
+    assert start(whole, resume=False).wait() == 0
+    for _ in range(5):
+        before = step_on_disk(killed)
+        process = start(killed, resume=before > 0)
+        while step_on_disk(killed) == before and process.poll() is None:
+            time.sleep(0.005)  # it must make some way, or every kill would fall into the imports
+        time.sleep(0.2 * moments.random())
+        process.kill()
         process.wait()
-        step = checkpoint.load(killed / "state.safetensors")[1]["step"]
-        assert step < 40, "too fast: nothing was left to kill"
-        kills, start = kills + 1, ["--resume"]
-    subprocess.run([*command, "--out", killed, "--resume"], env=environment, check=True, capture_output=True)
-    assert digest(tmp_path / "whole") == digest(killed)
+    assert step_on_disk(killed) < 80, "too fast: nothing was left to kill"
+    assert start(killed, resume=True).wait() == 0
+    assert digests(whole) == digests(killed)
 
 
 def test_it_stops_on_nan_with_the_step_and_keeps_the_last_good_state(task, tmp_path):
@@ -217,6 +221,28 @@ def test_low_precision_stays_near_float32(task):
         gap = (losses[torch.float32] - losses[precision]).abs()
         assert gap[0] < near and gap.mean() < 0.1  # later steps differ more: a slot may halt in one run only
     assert not torch.equal(losses[torch.float32], losses[torch.bfloat16])
+
+
+def test_the_scale_of_float16_is_part_of_the_state(task, tmp_path):
+    recipe = tiny_recipe(precision=torch.float16)
+    state, other = TrainState(recipe, task, 0), TrainState(recipe, task, 0)
+    train_step(recipe, task, state)
+    state.scaler.update(new_scale=1234.0)
+    state.save(tmp_path / "state.safetensors", {})
+    other.load(tmp_path / "state.safetensors", {})
+    assert other.scaler.state_dict() == state.scaler.state_dict() and other.scaler.get_scale() == 1234.0
+
+
+def test_the_gradient_is_clipped_to_the_recipes_norm(task):
+    """AdamW forgives a scaled gradient, but not one far below its epsilon; a loose clip is no clip."""
+    moved = {}
+    for clip in (1e-14, 1e9, float("inf")):
+        recipe = tiny_recipe(clip=clip)
+        state = TrainState(recipe, task, 0)
+        before = state.model.tokens_VD.detach().clone()
+        train_step(recipe, task, state)
+        moved[clip] = (state.model.tokens_VD.detach() - before).abs().max()
+    assert moved[1e-14] < 0.1 * moved[1e9] and moved[1e9] == moved[float("inf")]
 
 
 def test_schedules():

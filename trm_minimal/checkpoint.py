@@ -42,9 +42,13 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, SafetensorError) as error:
         raise BadInput(f"{path} is not a whole safetensors file ({error}); train again or fetch it anew") from error
-    if facts is None:
+    try:
+        facts = json.loads(facts or "null")
+    except ValueError as error:
+        raise BadInput(f"{path} is damaged: its facts are no JSON ({error}); train again or fetch it anew") from error
+    if not isinstance(facts, dict):
         raise BadInput(f"{path} holds tensors without this project's facts; it was written by another program")
-    return tensors, json.loads(facts)
+    return tensors, facts
 
 
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:

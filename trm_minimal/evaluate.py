@@ -45,7 +45,7 @@ def exact_by_step(answers: Answers, labels_NL: Tensor) -> Tensor:
 
 def cells_by_step(answers: Answers, labels_NL: Tensor) -> Tensor:
     """Share of cells right, [S]. High even for a copy of the question: never report it alone."""
-    return (answers.tokens_SNL == labels_NL).double().mean((1, 2))
+    return (answers.tokens_SNL == labels_NL).sum((1, 2)).double() / labels_NL.numel()
 
 
 def copy_baseline(inputs_NL: Tensor, labels_NL: Tensor) -> float:

@@ -45,7 +45,7 @@ class TrainState:
     """Everything that the next step depends on."""
 
     def __init__(self, recipe, task, seed: int, device: str = "cpu"):
-        self.step, self.curve = 0, []
+        self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
         self.model = build_model(recipe, task.vocab_size, task.length, seed).to(device)
         self.ema = EMA(self.model, recipe.ema)
         self.optimizer = recipe.optimizer(self.model.parameters())
@@ -63,7 +63,12 @@ class TrainState:
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in self.generators.items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": value for name, value in slots.items()}
-        facts = facts | {"step": self.step, "curve": self.curve, "scaler": self.scaler.state_dict()}
+        facts = facts | {
+            "step": self.step,
+            "curve": self.curve,
+            "seconds": self.seconds,
+            "scaler": self.scaler.state_dict(),
+        }
         checkpoint.save(path, tensors, facts)
 
     def load(self, path: Path, facts: dict) -> None:
@@ -88,7 +93,7 @@ class TrainState:
             slots.setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
         self.scaler.load_state_dict(found["scaler"])
-        self.step, self.curve = found["step"], found["curve"]
+        self.step, self.curve, self.seconds = found["step"], found["curve"], found["seconds"]
 
 
 def train_step(recipe, task, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,7 +157,7 @@ def train(recipe, task, seed: int, *, device="cpu", path: Path | None = None, fa
         state.load(path, facts)
     validation = type(task.validation)(*(tokens_NL[: recipe.eval_puzzles] for tokens_NL in task.validation))
     since_eval: list[tuple[Tensor, Tensor, Tensor]] = []
-    started, first_step, validating, validated = time.perf_counter(), state.step, 0.0, {}
+    started, validated = time.perf_counter(), {}
     with tqdm(total=recipe.steps, initial=state.step, unit="step", dynamic_ncols=True, mininterval=0.5) as bar:
         while state.step < recipe.steps:
             since_eval.append(train_step(recipe, task, state))
@@ -162,20 +167,21 @@ def train(recipe, task, seed: int, *, device="cpu", path: Path | None = None, fa
                 continue
 
             losses, halted, solved = (torch.stack(column).cpu() for column in zip(*since_eval, strict=True))
+            state.seconds += time.perf_counter() - started  # after the copy, which waits for the device
+            started = time.perf_counter()
             stop_unless_finite(state, losses, path)
             train_exact = float(solved.sum() / halted.sum()) if halted.any() else None
-            speed = recipe.batch * (state.step - first_step) / (time.perf_counter() - started - validating)
+            speed = recipe.batch * state.step / state.seconds
             shown = {"loss": f"{losses[-LOG_EVERY:].mean():.3f}", "puzzles/s": f"{speed:.0f}"} | validated
             bar.set_postfix(shown | ({} if train_exact is None else {"exact": f"{train_exact:.2f}"}))
             if not at_eval:
                 continue
 
-            paused = time.perf_counter()
             nets = {"raw": state.model, "ema": state.ema.model}
             scores = {name: exact_on(recipe, net, validation) for name, net in nets.items()}
             state.curve.append({"step": state.step, "loss": float(losses.mean()), "train_exact": train_exact} | scores)
             validated, since_eval = {"validation": f"{scores['ema']:.3f}"}, []
-            validating += time.perf_counter() - paused
             if path:
                 state.save(path, facts)
+            started = time.perf_counter()
     return state

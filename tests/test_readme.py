@@ -1,0 +1,45 @@
+"""What the READMEs state is what the records say, and the picture is the net's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from trm_minimal.lab.runs import read_runs
+from trm_minimal.lab.tables import recipes_table, runs_table
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(("file", "table"), [("README.md", recipes_table), ("data/runs/README.md", runs_table)])
+def test_the_result_tables_are_those_of_the_recorded_runs(file, table):
+    assert table(read_runs()) in (ROOT / file).read_text(encoding="utf-8"), "python -m trm_minimal.lab.tables"
+
+
+def test_a_changed_record_changes_the_tables():
+    runs = read_runs()
+    before = [recipes_table(runs), runs_table(runs)]
+    flags = runs[0].eval["test"]["ema"]["exact"]
+    flags[-1] = "0" * len(flags[-1])
+    after = [recipes_table(runs), runs_table(runs)]
+    assert before[0] != after[0] and before[1] != after[1]
+
+
+def test_the_picture_shows_what_the_net_does_today(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "figures"))
+    import make
+
+    said = make.maze_thinking(Figure(figsize=(9, 2)))
+    assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), "python figures/make.py"
+
+
+def test_the_readmes_commands_exist():
+    """Every `python -m trm_minimal ...` line of the README is one that the parser takes."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = {line.split()[3] for line in text.splitlines() if line.strip().startswith("python -m trm_minimal ")}
+    assert {"doctor", "solve", "train", "evaluate"} <= commands
+    for command in commands:
+        run = subprocess.run([sys.executable, "-m", "trm_minimal", command, "--help"], cwd=ROOT, capture_output=True)
+        assert run.returncode == 0, command

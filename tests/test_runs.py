@@ -1,0 +1,381 @@
+"""Recorded runs: what is written passes every check, each check sees its planted error, and the real runs stand."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from functools import cache, partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from trm_minimal.errors import BadInput
+from trm_minimal.lab import recipes, runs
+from trm_minimal.lab.runs import Run
+from trm_minimal.layers import mlp_mixer
+from trm_minimal.schedules import Depth, constant
+from trm_minimal.train import train
+
+FOLDERS = sorted(path for path in runs.RUNS.glob("[!.]*/[!.]*") if path.is_dir())
+NAMES = [f"{path.parent.name}/{path.name}" for path in FOLDERS]
+
+
+def tiny():
+    """A 4x4 recipe of seconds."""
+    return replace(
+        recipes.sudoku_4x4(),
+        dim=16,
+        block=partial(mlp_mixer, multiple=16),
+        depth=constant(2, 2),
+        test_depth=Depth(2, 2),
+        N_sup=3,
+        steps=40,
+        batch=16,
+        eval_every=15,  # does not divide the steps
+        eval_puzzles=40,
+        ema=0.5,
+    )
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "tiny", tiny)
+
+
+@pytest.fixture(scope="module")
+def task():
+    whole = tiny().task()
+    return replace(whole, test=type(whole.test)(*(tokens_NL[:120] for tokens_NL in whole.test)))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, task):
+    """A record, and what it was written from."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny" / "cpu-3"
+    state = train(tiny(), task, seed=3)
+    env = {"device": "a CPU", "commit": None, "sources": {}}
+    runs.write_run(folder, "tiny", tiny(), task, state, 3, env)
+    return SimpleNamespace(folder=folder, state=state, env=env)
+
+
+@pytest.fixture
+def folder(written, tmp_path, registered):
+    """A copy of the record, to spoil."""
+    return shutil.copytree(written.folder, tmp_path / "cpu-3")
+
+
+def red(folder, task) -> set[str]:
+    """Which checks complain."""
+    run = Run(folder)
+    found = {
+        "files": runs.check_files(run),
+        "recipe": runs.check_recipe(run),
+        "curve": runs.check_curve(run),
+        "weights": runs.check_weights(run, task),
+        "first steps": runs.check_first_steps(run, task),
+    }
+    return {name for name, complaints in found.items() if complaints}
+
+
+def edit(path, change):
+    """Change a JSON file in place."""
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def turn(flags: str, places: range) -> str:
+    return "".join("10"[int(flag)] if i in places else flag for i, flag in enumerate(flags))
+
+
+def test_what_is_written_passes_every_check(folder, task, written):
+    assert red(folder, task) == set()
+    run = Run(folder)
+    assert [row["step"] for row in run.curve] == [15, 30, 40] and run.curve[-1]["ema"] == written.state.curve[-1]["ema"]
+    assert len(run.eval["test"]["raw"]["exact"]) == 3 and len(run.eval["test"]["ema"]["any_solution"]) == 120
+    model, recipe, facts = runs.load_model(folder / "weights.safetensors")
+    assert facts["step"] == 40 and runs.describe(recipe) == runs.describe(tiny())
+    for name, tensor in written.state.ema.model.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
+
+
+def test_an_edited_curve(folder, task):
+    path = folder / "curve.csv"
+    lines = path.read_text().splitlines()
+    step, loss, exact, raw, ema = lines[-1].split(",")
+    path.write_text("\n".join([*lines[:-1], ",".join([step, loss, exact, raw, str(float(ema) + 0.025)])]) + "\n")
+    assert red(folder, task) == {"files", "curve"}
+    runs.write_sums(folder)
+    assert red(folder, task) == {"curve"}
+    path.write_text("\n".join([lines[0], *lines[2:]]) + "\n")  # a row less
+    runs.write_sums(folder)
+    assert red(folder, task) == {"curve"}
+
+
+def test_edited_flags(folder, task):
+    """Of validation: the curve knows better. Of the first test puzzles: the weights do. Of a later one: the sum."""
+    path = folder / "eval.json"
+    untouched = path.read_text()
+
+    def validation(scores):
+        row = scores["validation"]["ema"]["exact"]
+        row[-1] = turn(row[-1], range(1))
+
+    def test(scores, places):
+        for part in (scores["test"]["ema"], scores["test"]["raw"]):
+            part["exact"][-1] = turn(part["exact"][-1], places)
+            part["any_solution"] = "1" * 120
+
+    edit(path, validation)
+    assert red(folder, task) >= {"files", "curve"}
+    path.write_text(untouched)
+    edit(path, partial(test, places=range(3)))
+    runs.write_sums(folder)
+    assert red(folder, task) == {"weights"}
+    path.write_text(untouched)
+    edit(path, partial(test, places=range(110, 120)))
+    assert red(folder, task) == {"files"}
+
+
+def test_an_exact_answer_that_is_no_solution(folder, task):
+    def contradict(scores):
+        scores["test"]["raw"]["exact"][-1] = "1" + "0" * 119
+        scores["test"]["raw"]["any_solution"] = "0" * 120
+
+    edit(folder / "eval.json", contradict)
+    runs.write_sums(folder)
+    assert red(folder, task) == {"curve"}
+
+
+def test_a_changed_recipe_and_what_superseded_silences(folder, task, monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: replace(tiny(), clip=0.5))
+    assert runs.check_recipe(Run(folder)) == ["today's recipe differs in clip"]
+    (folder / "superseded.txt").write_text("clipped harder since\n")
+    assert Run(folder).superseded and red(folder, task) == set()
+    edit(folder / "first_steps.json", lambda losses: losses.reverse())
+    assert red(folder, task) == {"files", "first steps"}  # it silences no other check
+    monkeypatch.delitem(recipes.RECIPES, "tiny")
+    assert runs.check_recipe(Run(folder)) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["output_head.weight", "net.blocks.0.1.inner.down.weight", "init_y.vector_D", "q_head.bias"]
+)
+def test_flipped_weights_that_only_their_behaviour_betrays(folder, task, name):
+    path = folder / "weights.safetensors"
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        metadata = file.metadata()
+    tensors[name] = -tensors[name]
+    save_file(tensors, path, metadata=metadata)
+    assert red(folder, task) == {"files", "weights"}
+    runs.write_sums(folder)
+    assert red(folder, task) == {"weights"}
+
+
+def test_weights_of_another_seed(folder, task, written):
+    path = folder / "weights.safetensors"
+    runs.save_weights(path, written.state.ema.model, {"recipe": "tiny", "seed": 4, "step": 40})
+    runs.write_sums(folder)
+    assert runs.check_weights(Run(folder), task) == ["the weights are of another seed"]
+
+
+def test_another_order_of_the_data_or_another_seed(folder, task):
+    turned = replace(task, train=type(task.train)(*(tokens_NL.flip(0) for tokens_NL in task.train)))
+    assert runs.check_first_steps(Run(folder), turned) and not runs.check_first_steps(Run(folder), task)
+    edit(folder / "recipe.json", lambda recipe: recipe.update(seed=4))
+    assert runs.check_first_steps(Run(folder), task)
+
+
+def test_a_missing_file_and_one_without_a_checksum(folder, task):
+    (folder / "notes.txt").write_text("mine\n")
+    assert runs.check_files(Run(folder)) == ["notes.txt is missing or has no checksum"]
+    (folder / "notes.txt").unlink()
+    (folder / "weights.safetensors").unlink()
+    assert runs.check_files(Run(folder)) == ["weights.safetensors is missing or has no checksum"]
+    (folder / "SHA256SUMS").unlink()
+    assert len(runs.check_files(Run(folder))) == 5
+    for part in ("recipe.json", "eval.json", "curve.csv"):
+        spoilt = shutil.copytree(folder, folder.with_name(part))
+        (spoilt / part).unlink()
+        with pytest.raises(BadInput, match=f"no whole record.*{part}"):
+            Run(spoilt)
+    (folder / "env.json").write_text('{"device": ')
+    with pytest.raises(BadInput, match="no whole record"):
+        Run(folder)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_interrupted_record_leaves_nothing(written, task, tmp_path, monkeypatch, error):
+    def stop(folder):
+        raise error
+
+    monkeypatch.setattr(runs, "write_sums", stop)
+    with pytest.raises((KeyboardInterrupt, BadInput)):
+        runs.write_run(tmp_path / "tiny" / "cpu-3", "tiny", tiny(), task, written.state, 3, written.env)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_is_never_written_over(folder, task, written):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(BadInput, match="is there already"):
+        runs.write_run(folder, "tiny", tiny(), task, written.state, 3, {})
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_a_killed_process_left_is_not_read(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "all")
+    shutil.copytree(folder, tmp_path / "all" / "tiny" / "cpu-3")
+    for rest in (tmp_path / "all" / ".unfinished-1" / "new", tmp_path / "all" / "tiny" / ".unfinished-2" / "new"):
+        rest.mkdir(parents=True)
+    (tmp_path / "all" / "README.md").write_text("")
+    assert (
+        [run.recipe["seed"] for run in runs.read_runs()]
+        == [3]
+        == [run.recipe["seed"] for run in runs.read_runs("tiny")]
+    )
+    assert runs.read_runs("tin") == []
+    (tmp_path / "all" / "tiny" / "cpu-4").mkdir()  # a damaged record is not passed over
+    with pytest.raises(BadInput, match="no whole record"):
+        runs.read_runs()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A git repository of one source file, in the place of this one."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    root = tmp_path / "repository"
+    (root / "trm_minimal").mkdir(parents=True)
+    (root / "trm_minimal" / "a.py").write_text("x = 1\n")
+
+    def git(*arguments):
+        who = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+        done = subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def commit():
+        git("add", "-A")
+        git("commit", "-q", "-m", "c")
+        return git("rev-parse", "HEAD")
+
+    git("init", "-q")
+    monkeypatch.setattr(runs, "ROOT", root)
+    return SimpleNamespace(root=root, git=git, commit=commit, source=root / "trm_minimal" / "a.py")
+
+
+def test_a_clean_tree_is_required_but_records_may_lie_in_it(repository):
+    repository.commit()
+    runs.require_clean_tree()
+    record = repository.root / "data" / "runs" / "r" / "cpu-0" / "env.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    runs.require_clean_tree()
+    (repository.root / "new.txt").write_text("")  # an untracked file may be what made the run
+    with pytest.raises(BadInput, match=r"uncommitted changes \(\?\? new.txt\)"):
+        runs.require_clean_tree()
+    (repository.root / "new.txt").unlink()
+    repository.source.write_text("x = 2\n")
+    with pytest.raises(BadInput, match=r"a\.py"):
+        runs.require_clean_tree()
+
+
+def test_without_git_the_record_has_digests_and_no_commit(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROOT", tmp_path / "elsewhere")
+    shutil.copytree(repository.root / "trm_minimal", tmp_path / "elsewhere" / "trm_minimal")
+    runs.require_clean_tree()
+    env = runs.environment("cpu", "train tiny --record")
+    assert env["commit"] is None and env["sources"] == {"trm_minimal/a.py": runs.sha256(repository.source)}
+
+
+def test_adopt_takes_matching_sources_only(repository, folder, task):
+    first = repository.commit()
+    env = runs.environment("cpu", "train tiny --record")
+    assert env["commit"] == first
+    (folder / "env.json").write_text(json.dumps(env | {"commit": None}))
+    runs.write_sums(folder)
+    repository.source.write_text("x = 2\n")
+    second = repository.commit()
+    before = (folder / "env.json").read_bytes()
+    for commit, reason in ((second, "another trm_minimal/a.py"), ("f" * 40, "git rev-parse")):
+        with pytest.raises(BadInput, match=reason):
+            runs.adopt(folder, commit)
+        assert (folder / "env.json").read_bytes() == before
+    runs.adopt(folder, "HEAD~1")
+    assert Run(folder).env == env and red(folder, task) == set()
+
+    repository.git("rm", "-q", "trm_minimal/a.py")
+    (repository.root / "trm_minimal").mkdir(exist_ok=True)
+    (repository.root / "trm_minimal" / "b.py").write_text("")
+    assert runs.check_sources(env, repository.commit())  # the file is not there at all
+    (folder / "curve.csv").write_text("step\n")
+    with pytest.raises(BadInput, match=r"curve\.csv differs"):  # and it blesses no damaged record
+        runs.adopt(folder, first)
+
+
+# The real runs.
+
+
+@cache
+def shipped_task(name):
+    return recipes.by_name(name).task()
+
+
+def task_of(run, request):
+    try:
+        return shipped_task(run.recipe["name"])
+    except BadInput:  # not ours to ship
+        return recipes.by_name(run.recipe["name"]).task(data_dir=request.getfixturevalue("published"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_record_is_whole_and_of_todays_recipe(folder):
+    run = Run(folder)
+    assert [run.recipe["name"], folder.name.rpartition("-")[2]] == [folder.parent.name, str(run.recipe["seed"])]
+    assert runs.check_files(run) + runs.check_recipe(run) + runs.check_curve(run) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_record_names_the_commit_that_made_it(folder):
+    env = Run(folder).env
+    assert re.fullmatch("[0-9a-f]{40}", env["commit"]) and env["sources"]
+    if not runs.has_git() or runs.git("rev-parse", "--is-shallow-repository").strip() == b"true":
+        pytest.skip("the history is not here: the sources of the commit cannot be compared")
+    assert runs.check_sources(env, env["commit"]) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_record_tells_nothing_of_the_machine(folder):
+    for path in folder.glob("*.[jct]*"):  # JSON, CSV and text
+        assert not re.search(r"/(home|root|work|tmp|Users)\b", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_recorded_weights_do_what_was_recorded(folder, request):
+    run = Run(folder)
+    assert runs.check_weights(run, task_of(run, request)) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_recorded_first_steps_are_taken_again(folder, request):
+    run = Run(folder)
+    assert runs.check_first_steps(run, task_of(run, request)) == []
+
+
+def test_the_list_of_done_runs_is_the_folders():
+    text = (runs.RUNS / "README.md").read_text(encoding="utf-8").partition("## Wanted")[0]
+    listed = re.findall(r"^\| \[([\w]+/[\w-]+)\]\(\1\) \|", text, re.MULTILINE)
+    assert sorted(listed) == NAMES
+
+
+def test_each_shipped_checkpoint_is_the_weights_of_its_run():
+    text = (runs.CHECKPOINTS / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `?([\w.-]+\.safetensors)`? \| `?(data/runs/[\w/-]+)`? \|", text, re.MULTILINE))
+    assert sorted(rows) == sorted(path.name for path in runs.CHECKPOINTS.glob("*.safetensors"))
+    for name, run in rows.items():
+        weights = runs.ROOT / run / "weights.safetensors"
+        assert weights.is_file() and runs.sha256(runs.CHECKPOINTS / name) == runs.sha256(weights), name
