@@ -335,7 +335,7 @@ def task_of(run, request):
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 def test_record_is_whole_and_of_todays_recipe(folder):
     run = Run(folder)
-    assert [run.recipe["name"], folder.name.rpartition("-")[2]] == [folder.parent.name, str(run.recipe["seed"])]
+    assert [run.recipe["name"], folder.name.split("-")[1]] == [folder.parent.name, str(run.recipe["seed"])]
     assert runs.check_files(run) + runs.check_recipe(run) + runs.check_curve(run) == []
 
 

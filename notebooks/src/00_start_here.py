@@ -277,7 +277,8 @@ strip(mazes, questions[worst], labels[worst], answers, worst, steps)
 # such failures one by one, at every inner step.
 
 # %%
-print(f"maze {worst}, after step {worst_step}: {int(wrong_SN[worst_step - 1, worst])} of 81 cells wrong")
+at_worst = int(wrong_SN[worst_step - 1, worst])
+print(f"maze {worst}, after step {worst_step}: {at_worst} of 81 cells wrong")
 print("wrong cells after each step:", wrong_SN[:, worst].tolist())
 print("Q above 0 after each step:  ", (answers.q_SN[:, worst] > 0).int().tolist())
 

@@ -23,11 +23,11 @@ def runs_table(runs: list[Run]) -> str:
     for run in runs:
         test, name = run.eval["test"], "/".join(run.folder.parts[-2:])
         early = test["ema"]["early_exit"]
-        mark = " (superseded)" if run.superseded else ""
+        mark = ", superseded" if run.superseded else ""
         lines.append(
-            f"| [{name}]({name}){mark} | {test['n']} | {_share(run)} | {exact_accuracy(test['raw']):.3f} | "
+            f"| [{name}]({name}) | {test['n']} | {_share(run)} | {exact_accuracy(test['raw']):.3f} | "
             f"{early['exact']:.3f}, {early['mean_steps']:.2f} | {run.recipe['steps']} | "
-            f"{run.env['wall_seconds'] / 60:.0f} | {run.env['commit'][:7]} |"
+            f"{run.env['wall_seconds'] / 60:.0f} | {run.env['commit'][:7]}{mark} |"
         )
     return "\n".join(lines)
 
