@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from trm_minimal import recursion
+from trm_minimal.lab.gradients import one_step_recursion
 from trm_minimal.recursion import deep_recursion, latent_recursion
 
 
@@ -89,3 +90,14 @@ def test_a_plain_number_is_enough_of_a_tensor():
 
 def test_the_algorithm_fits_in_thirty_lines():
     assert len(inspect.getsource(recursion).splitlines()) <= 30
+
+
+@pytest.mark.parametrize("grad_rounds", [1, 2, 3])
+def test_one_step_recursion_has_the_same_states_and_two_calls_of_each_round_in_the_graph(grad_rounds):
+    x, y, z = start()
+    tape = Tape()
+    ours = one_step_recursion(tape, x.requires_grad_(), y, z, n=4, T=3, grad_rounds=grad_rounds)
+    in_graph = [grad and out.requires_grad for _, _, out, grad in tape.calls]
+    assert in_graph == [False] * 5 * (3 - grad_rounds) + [False, False, False, True, True] * grad_rounds
+    theirs = deep_recursion(Tape(), x, y, z, n=4, T=3, grad_rounds=grad_rounds)
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes, runs
+from trm_minimal.lab.gradients import one_step_recursion
 from trm_minimal.lab.runs import Run
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.schedules import Depth, constant
@@ -154,6 +155,12 @@ def test_an_exact_answer_that_is_no_solution(folder, task):
 def test_a_changed_recipe_and_what_superseded_silences(folder, task, monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: replace(tiny(), clip=0.5))
     assert runs.check_recipe(Run(folder)) == ["today's recipe differs in clip"]
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: replace(tiny(), recursion=one_step_recursion))
+    edit(folder / "recipe.json", lambda recipe: recipe.pop("recursion"))  # as if recorded before there was a choice
+    assert runs.check_recipe(Run(folder)) == ["today's recipe differs in recursion"]
+    monkeypatch.setitem(recipes.RECIPES, "tiny", tiny)
+    assert runs.check_recipe(Run(folder)) == []
+    runs.write_sums(folder)
     (folder / "superseded.txt").write_text("clipped harder since\n")
     assert Run(folder).superseded and red(folder, task) == set()
     edit(folder / "first_steps.json", lambda losses: losses.reverse())

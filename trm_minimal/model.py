@@ -113,8 +113,8 @@ class TinyRecursiveModel(nn.Module):
     """The whole model (paper section 4; official models/recursive_reasoning/trm.py). Defaults are the paper's.
 
     vocab_size and length describe the puzzle; `puzzles` > 0 gives each puzzle identity a learned vector (ARC).
-    The four seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module,
-    init (dim) -> Module, and the depth (n, T), which is an argument of every call.
+    The seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module, init (dim) -> Module,
+    recursion, which is deep_recursion or another of its signature; the depth (n, T) is an argument of every call.
     """
 
     def __init__(
@@ -131,11 +131,13 @@ class TinyRecursiveModel(nn.Module):
         recurrence: Callable[[int], nn.Module] = Replace,
         init: Callable[[int], nn.Module] = FixedInit,
         positions: Callable[[int, int, int], nn.Module] = NoPositions,
+        recursion: Callable = deep_recursion,
     ):
         super().__init__()
         if prefix < 1:
             raise ValueError(f"prefix is {prefix}: keep at least one position, the Q head reads the first")
         self.vocab_size, self.length, self.dim, self.prefix = vocab_size, length, dim, prefix
+        self.recursion = recursion
         self.tokens_VD = nn.Parameter(truncated_normal_(torch.empty(vocab_size, dim), 1 / math.sqrt(dim)))
         self.puzzles_ND = nn.Parameter(torch.zeros(puzzles, dim)) if puzzles else None
         self.positions = positions(dim, prefix, length)
@@ -162,7 +164,7 @@ class TinyRecursiveModel(nn.Module):
     def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, puzzles_B=None) -> Prediction:
         """One supervision step. x is embedded anew in each: the graph of the step before is gone."""
         x_BLD = self.input_embedding(inputs_BL, puzzles_B)
-        y_BLD, z_BLD = deep_recursion(self.net, x_BLD, y_BLD, z_BLD, n, T, grad_rounds)
+        y_BLD, z_BLD = self.recursion(self.net, x_BLD, y_BLD, z_BLD, n, T, grad_rounds)
         return Prediction(
             y_BLD.detach(),
             z_BLD.detach(),

@@ -38,6 +38,7 @@ def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiv
             recurrence=recipe.recurrence,
             init=recipe.init,
             positions=recipe.positions,
+            recursion=recipe.recursion,
         )
 
 
@@ -170,7 +171,9 @@ def train(recipe, task, seed: int, *, device="cpu", path: Path | None = None, fa
             state.seconds += time.perf_counter() - started  # after the copy, which waits for the device
             started = time.perf_counter()
             stop_unless_finite(state, losses, path)
-            train_exact = float(solved.sum() / halted.sum()) if halted.any() else None
+            ended = int(halted.sum())  # puzzles that took their last supervision step
+            train_exact = float(solved.sum() / ended) if ended else None
+            mean_steps = recipe.batch * len(halted) / ended if ended else None
             speed = recipe.batch * state.step / state.seconds
             shown = {"loss": f"{losses[-LOG_EVERY:].mean():.3f}", "puzzles/s": f"{speed:.0f}"} | validated
             bar.set_postfix(shown | ({} if train_exact is None else {"exact": f"{train_exact:.2f}"}))
@@ -179,7 +182,8 @@ def train(recipe, task, seed: int, *, device="cpu", path: Path | None = None, fa
 
             nets = {"raw": state.model, "ema": state.ema.model}
             scores = {name: exact_on(recipe, net, validation) for name, net in nets.items()}
-            state.curve.append({"step": state.step, "loss": float(losses.mean()), "train_exact": train_exact} | scores)
+            row = {"step": state.step, "loss": float(losses.mean())} | scores
+            state.curve.append(row | {"train_exact": train_exact, "mean_steps": mean_steps})
             validated, since_eval = {"validation": f"{scores['ema']:.3f}"}, []
             if path:
                 state.save(path, facts)

@@ -12,11 +12,13 @@ import torch
 from torch import nn
 
 from trm_minimal.errors import BadInput
-from trm_minimal.halting import halt_by_q
+from trm_minimal.halting import halt_at_the_end, halt_by_q
+from trm_minimal.lab.gradients import one_step_recursion
 from trm_minimal.layers import mlp_mixer, transformer
 from trm_minimal.losses import stablemax_cross_entropy
 from trm_minimal.model import FixedInit, NoPositions
 from trm_minimal.recurrence import Replace
+from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import Depth, constant, warmup, warmup_cosine
 from trm_minimal.tasks import Task, maze, sudoku
 
@@ -38,6 +40,7 @@ class Recipe:
 
     depth: Callable = constant(n=6, T=3)
     test_depth: Depth = Depth(n=6, T=3)
+    recursion: Callable = deep_recursion
     grad_rounds: int = 1
     N_sup: int = 16
     halting: Callable = halt_by_q
@@ -137,6 +140,26 @@ def sudoku_6x6() -> Recipe:
     )
 
 
+def sudoku_6x6_short() -> Recipe:
+    """Half the steps: short of the ceiling, so that variants can differ. The baseline of the next three."""
+    return replace(sudoku_6x6(), steps=1_000, eval_every=100)
+
+
+def sudoku_6x6_one_step() -> Recipe:
+    """Gradient through the last z update and the last y update only: HRM's 1-step approximation."""
+    return replace(sudoku_6x6_short(), recursion=one_step_recursion)
+
+
+def sudoku_6x6_full_gradient() -> Recipe:
+    """Gradient through all T rounds of a supervision step."""
+    return replace(sudoku_6x6_short(), grad_rounds=2)
+
+
+def sudoku_6x6_no_halting() -> Recipe:
+    """Every puzzle stays for N_sup supervision steps. Equal steps are equal compute: the batch has as many slots."""
+    return replace(sudoku_6x6_short(), halting=halt_at_the_end)
+
+
 def sudoku_9x9() -> Recipe:
     """Easy 9x9 Sudoku (36 to 50 givens), about half an hour on a CPU; a starting point, not yet tuned."""
     return replace(
@@ -183,6 +206,10 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     for recipe in (
         sudoku_4x4,
         sudoku_6x6,
+        sudoku_6x6_short,
+        sudoku_6x6_one_step,
+        sudoku_6x6_full_gradient,
+        sudoku_6x6_no_halting,
         sudoku_9x9,
         maze_9x9,
         sudoku_extreme_small,
