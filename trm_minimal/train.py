@@ -20,26 +20,16 @@ from trm_minimal.halting import Carry, empty_carry, refill
 from trm_minimal.losses import supervision_loss
 from trm_minimal.model import TinyRecursiveModel
 
+PARTS = ("dim", "layers", "prefix", "q_outputs", "block", "recurrence", "init", "positions", "recursion")  # of a model
 LOG_EVERY = 10  # steps between looks at the loss: each look waits for the device
 
 
 def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiveModel:
     """The model at its start, drawn from `seed` on the CPU; the global generator is left as it was."""
+    parts = {name: getattr(recipe, name) for name in PARTS}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return TinyRecursiveModel(
-            vocab_size,
-            length,
-            dim=recipe.dim,
-            layers=recipe.layers,
-            prefix=recipe.prefix,
-            q_outputs=recipe.q_outputs,
-            block=recipe.block,
-            recurrence=recipe.recurrence,
-            init=recipe.init,
-            positions=recipe.positions,
-            recursion=recipe.recursion,
-        )
+        return TinyRecursiveModel(vocab_size, length, **parts)
 
 
 class TrainState:
