@@ -4,9 +4,11 @@
     python notebooks/build.py 03 07     execute these, changed or not (after new data, say)
     python notebooks/build.py --all     execute all (after any edit of trm_minimal/)
     python notebooks/build.py --check   execute nothing; one sentence per disagreement, exit code 1 if there is any
+    python notebooks/build.py --teacher FOLDER   execute the solved notebooks into a folder, with a page for instructors
 
 A source, src/NN_name.py, is in jupytext's percent format. A code cell carries at most one tag, its kind, as in
-`# %% tags=["figure"]`; without one it is `det`. The stamp in a notebook's metadata holds digests of its cells, outputs
+`# %% tags=["figure"]`; without one it is `det`. A Markdown cell `<!-- exercise 3.1 -->` becomes the statement, the stub
+and the check of that exercise. The stamp in a notebook's metadata holds digests of its cells, outputs
 and package, so edits by hand and results of older code both show. Data files are not stamped: one more recorded run
 would make every notebook stale, and nbval re-runs the cells that read them anyway.
 """
@@ -18,7 +20,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the exercises of this checkout, installed or not
 
 # kind of code cell -> the tags that tell nbval how to test it; with none, the outputs must be equal
 KINDS = {
@@ -41,6 +44,7 @@ METADATA = {
 }
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "Interactive: run this notebook to use it. The picture above shows the same states."
+EXERCISE = re.compile(r"<!-- exercise (\d+\.\d+) -->")
 PROGRESS = re.compile(r"^.*\d+(/\d+|it) \[\d.*\][ \t]*\n?", re.M)  # a tqdm bar as text
 
 
@@ -66,12 +70,26 @@ def place(name: str, number: int, cell: NotebookNode) -> str:
     return f"src/{name}.py, cell {number} ({cell.source.partition(chr(10))[0]!r})"
 
 
-def read_source(path: Path) -> NotebookNode:
+def written_out(cells: list[NotebookNode], solved: bool) -> Iterator[NotebookNode]:
+    """The cells, with those of each exercise in place of its mark."""
+    for cell in cells:
+        mark = EXERCISE.fullmatch(cell.source) if cell.cell_type == "markdown" else None
+        if not mark:
+            yield cell
+            continue
+        from trm_minimal.classroom.cells import notebook_cells  # here: a notebook without exercises needs no torch
+
+        for kind, source in notebook_cells(mark[1], solved):
+            is_text = kind == "markdown"
+            yield v4.new_markdown_cell(source) if is_text else v4.new_code_cell(source, metadata={"tags": [kind]})
+
+
+def read_source(path: Path, solved: bool = False) -> NotebookNode:
     """The notebook without outputs: kinds and nbval's tags in place, ids from the content and the rank among equals."""
     if not path.exists():
         raise NotBuilt(f"src/{path.name} is missing; write it or delete {path.stem}.ipynb.")
     cells, seen = [], Counter()
-    for number, cell in enumerate(jupytext.read(path, fmt="py:percent").cells, 1):
+    for number, cell in enumerate(written_out(jupytext.read(path, fmt="py:percent").cells, solved), 1):
         where = place(path.stem, number, cell)
         code = cell.cell_type == "code"
         if cell.cell_type == "raw" or set(cell.metadata) - {"tags", "lines_to_next_cell"}:  # the last is jupytext's own
@@ -87,13 +105,17 @@ def read_source(path: Path) -> NotebookNode:
     return v4.new_notebook(cells=cells)
 
 
-def execute(nb: NotebookNode, folder: Path, name: str) -> None:
-    """Run every cell in a fresh kernel that works in `folder`, and store the outputs in nb."""
+def execute(nb: NotebookNode, folder: Path, name: str, answers: Path | None = None) -> None:
+    """Run every cell in a fresh kernel that works in `folder`, and store the outputs in nb.
+
+    Right answers to exercises go to and come from the folder `answers`; None: nobody has answered anything.
+    """
     from nbclient import NotebookClient  # here, so that a check does not wait for it
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     paths = [str(folder.parent), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    env["TRM_ANSWERS"] = str(answers or folder / ".no-answers")
     env.pop("MPLBACKEND", None)  # any value switches off the inline backend, and with it every figure
     with tqdm(total=len(nb.cells), desc=name, unit="cell") as bar:
         client = NotebookClient(nb, timeout=300, kernel_name="python3", coalesce_streams=True)
@@ -143,6 +165,23 @@ def build(name: str, root: Path = ROOT, run: Callable[[NotebookNode, Path, str],
     os.replace(temporary, folder / f"{name}.ipynb")
 
 
+def teach(names: list[str], target: Path, root: Path = ROOT) -> None:
+    """Execute the solved notebooks into `target`, a new folder, beside the page for instructors."""
+    from trm_minimal.classroom.cells import instructor_page
+
+    if target.exists():
+        raise NotBuilt(f"{target} is there already; name a new folder.")
+    books = {name: read_source(root / "notebooks" / "src" / f"{name}.py", solved=True) for name in names}
+    target.mkdir(parents=True)
+    (target / "instructors.md").write_text(instructor_page(), encoding="utf-8")
+    for name, nb in books.items():
+        execute(nb, root / "notebooks", name, target.absolute() / "answers")
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                tidy(cell)
+        (target / f"{name}.ipynb").write_text(nbformat.writes(nb) + "\n", encoding="utf-8")
+
+
 def disagreements(name: str, root: Path = ROOT) -> list[str]:
     """One sentence for each way in which <name>.ipynb is not what building src/<name>.py today would store."""
     try:
@@ -175,14 +214,14 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("notebooks", nargs="*", metavar="NN", help="numbers or names of notebooks")
     parser.add_argument("--all", action="store_true", help="execute all, changed or not")
     parser.add_argument("--check", action="store_true", help="execute nothing, report disagreements")
+    parser.add_argument("--teacher", metavar="FOLDER", type=Path, help="solved notebooks and a page for instructors")
     args = parser.parse_args(arguments)
     status = 0
     for given in args.notebooks:
         if not any(name.startswith(given) for name in names(root)):
             parser.error(f"no notebook starts with {given!r}; there are {', '.join(names(root))}")
-    for name in names(root):
-        if args.notebooks and not name.startswith(tuple(args.notebooks)):
-            continue
+    chosen = [name for name in names(root) if not args.notebooks or name.startswith(tuple(args.notebooks))]
+    for name in chosen if not args.teacher else []:
         wrong = disagreements(name, root)
         if args.check:
             status = max(status, min(len(wrong), 1))
@@ -193,6 +232,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             except NotBuilt as failure:
                 status = 2
                 print(failure, file=sys.stderr)
+    if args.teacher:
+        try:
+            teach(chosen, args.teacher, root)
+        except NotBuilt as failure:
+            status = 2
+            print(failure, file=sys.stderr)
     return status
 
 

@@ -1,0 +1,92 @@
+"""Exercise 3.1: latent_recursion."""
+
+from trm_minimal import recursion
+from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.probes import Tape, compare_tapes, states
+
+STATEMENT = """
+Write the paper's `latent_recursion(net, x, y, z, n)`. It updates the thought `z` for `n` times, and each time the net
+sees the question `x` and the answer `y`. Then it updates the answer `y` once, and this time the net does not see the
+question. `net(state, injection)` adds the injection to the state itself. Return `(y, z)`.
+"""
+
+
+def latent_recursion(net, x, y, z, n):
+    """Think n times about the question, then improve the answer once. Returns (y, z)."""
+    ...  # your code
+
+
+def probe(f):
+    for n in (1, 2, 5):
+        mine, right = (Tape(**states("x", "y", "z")) for _ in range(2))
+        result = f(mine, *states("x", "y", "z").values(), n)
+        y, z = recursion.latent_recursion(right, *states("x", "y", "z").values(), n)
+        refuse_unless(result is not None, "it returns nothing; it should return (y, z)")
+        refuse_unless(
+            len(mine.calls) == n + 1,
+            f"with n = {n} it calls net {len(mine.calls)} times; {n} for z and 1 for y make {n + 1}",
+        )
+        (state, injection), last = mine.calls[0], mine.calls[-1]
+        refuse_unless(state == "z", f"the first call is net({state}, {injection}); its state is the thought z")
+        refuse_unless("y" in injection, f"the thought does not see the answer: its call is net({state}, {injection})")
+        refuse_unless("x" not in last[1], f"the question leaks into the answer: its call is net({last[0]}, {last[1]})")
+        compare_tapes(mine, right)
+        said = mine.say(result[0]), mine.say(result[1])
+        refuse_unless(said != (mine.say(z), mine.say(y)), "it returns (z, y); the order is (y, z)")
+        refuse_unless(said == (right.say(y), right.say(z)), f"it returns ({said[0]}, {said[1]}), not the last y and z")
+
+
+def question_leaks(net, x, y, z, n):
+    for _ in range(n):
+        z = net(z, x + y)
+    return net(y, x + z), z
+
+
+def one_too_few(net, x, y, z, n):
+    for _ in range(n - 1):
+        z = net(z, x + y)
+    return net(y, z), z
+
+
+def answer_missing(net, x, y, z, n):
+    for _ in range(n):
+        z = net(z, x)
+    return net(y, z), z
+
+
+def roles_swapped(net, x, y, z, n):
+    for _ in range(n):
+        z = net(x + y, z)
+    return net(y, z), z
+
+
+def results_swapped(net, x, y, z, n):
+    for _ in range(n):
+        z = net(z, x + y)
+    return z, net(y, z)
+
+
+EXERCISE = Code(
+    number="3.1",
+    title="latent_recursion",
+    kind="implement",
+    minutes=10,
+    difficulty=1,
+    statement=STATEMENT,
+    hints=(
+        "A for loop with n turns, and one more line after it.",
+        "In the loop z is the state, and x + y is what is added to it.",
+        "After the loop y is the state, and z alone is added to it.",
+    ),
+    stub=latent_recursion,
+    package=recursion.latent_recursion,
+    probe=probe,
+    wrong={
+        question_leaks: "the question leaks",
+        one_too_few: "calls net",
+        answer_missing: "does not see the answer",
+        roles_swapped: "its state is the thought",
+        results_swapped: "the order is (y, z)",
+    },
+    names="",
+)
