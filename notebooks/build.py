@@ -78,8 +78,13 @@ def written_out(cells: list[NotebookNode], solved: bool) -> Iterator[NotebookNod
             yield cell
             continue
         from trm_minimal.classroom.cells import notebook_cells  # here: a notebook without exercises needs no torch
+        from trm_minimal.errors import BadInput
 
-        for kind, source in notebook_cells(mark[1], solved):
+        try:
+            parts = notebook_cells(mark[1], solved)
+        except BadInput as error:
+            raise NotBuilt(f"{cell.source!r}: {error}.") from error
+        for kind, source in parts:
             is_text = kind == "markdown"
             yield v4.new_markdown_cell(source) if is_text else v4.new_code_cell(source, metadata={"tags": [kind]})
 

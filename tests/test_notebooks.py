@@ -577,3 +577,42 @@ def test_tidy_keeps_no_path_no_progress_bar_and_no_widget_state():
         cell = v4.new_code_cell(outputs=before, metadata={"tags": [name]})
         build.tidy(cell)
         assert cell.outputs == after, name
+
+
+# Exercises in a source, and the solved notebooks for teachers.
+
+MARK = "# %% [markdown]\n# # A\n\n# %% [markdown]\n# <!-- exercise 3.1 -->\n\n# %%\nx = 1\n"
+
+
+@pytest.fixture
+def school(house, monkeypatch):
+    (house / "notebooks/src/00_a.py").write_text(MARK)
+    monkeypatch.setattr(build, "execute", lambda nb, folder, name, answers=None: play_kernel(nb, folder, name))
+    return house
+
+
+def test_a_mark_becomes_the_cells_of_its_exercise(school):
+    path = school / "notebooks/src/00_a.py"
+    unsolved, solved = (build.read_source(path, solved=answered).cells for answered in (False, True))
+    assert [kind(cell) for cell in unsolved] == [kind(cell) for cell in solved] == ["", "", "exercise", "check", "det"]
+    assert "your code" in unsolved[2].source and "return" in solved[2].source and "your code" not in solved[2].source
+    assert [a.source == b.source for a, b in zip(unsolved, solved, strict=True)] == [True, True, False, True, True]
+
+
+def test_a_mark_of_no_exercise_is_refused_by_name(school):
+    (school / "notebooks/src/00_a.py").write_text(MARK.replace("3.1", "3.99"))
+    with pytest.raises(build.NotBuilt, match=r"exercise 3\.99 .*there is no exercise '3\.99'; there are"):
+        build.read_source(school / "notebooks/src/00_a.py")
+
+
+def test_a_teacher_gets_solved_notebooks_and_a_page_and_nothing_is_overwritten(school, tmp_path, capsys):
+    target, before = tmp_path / "teacher", (school / "notebooks/00_a.ipynb").read_bytes()
+    assert build.main(["--teacher", str(target)], school) == 0
+    assert sorted(path.name for path in target.iterdir()) == ["00_a.ipynb", "instructors.md"]
+    assert "return net(y, z), z" in (target / "00_a.ipynb").read_text()
+    assert "Exercise 3.1" in (target / "instructors.md").read_text()
+    assert (school / "notebooks/00_a.ipynb").read_bytes() == before
+    (target / "instructors.md").write_text("my notes")
+    assert build.main(["--teacher", str(target)], school) == 2
+    assert "is there already; name a new folder" in capsys.readouterr().err
+    assert (target / "instructors.md").read_text() == "my notes"

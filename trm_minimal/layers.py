@@ -13,10 +13,17 @@ from torch import Tensor, nn
 TRUNCATED_STD = 0.8796256610342398  # the standard deviation of a unit normal cut off at -2 and 2
 
 
+@torch.no_grad()
 def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
-    """Fill with a normal cut off at two sigmas, widened so that its standard deviation is `std` (as JAX does)."""
+    """Fill with a normal cut off at two sigmas, widened so that its standard deviation is `std` (as JAX does).
+
+    Written out, because nn.init.trunc_normal_ came to draw otherwise after torch 2.11: a seed must stay one model.
+    """
     sigma = std / TRUNCATED_STD
-    return nn.init.trunc_normal_(tensor, std=sigma, a=-2 * sigma, b=2 * sigma)
+    tensor.normal_(0, sigma)
+    while not tensor.is_meta and (outside := tensor.abs() > 2 * sigma).any():
+        tensor.copy_(torch.where(outside, torch.empty_like(tensor).normal_(0, sigma), tensor))
+    return tensor
 
 
 class Linear(nn.Linear):

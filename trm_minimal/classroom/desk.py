@@ -4,6 +4,7 @@ A right answer is kept as a file in notebooks/answers (or in the folder that TRM
 needs, so that a later notebook can go on with it; nothing else is remembered.
 """
 
+import ast
 import builtins
 import dis
 import os
@@ -11,8 +12,9 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from trm_minimal.classroom import exercises
@@ -20,6 +22,13 @@ from trm_minimal.classroom.exercise import Choice, Code, Exercise, Refused, sour
 from trm_minimal.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
+
+
+class KeptAnswer(SourceFileLoader):
+    """Leaves no bytecode beside a learner's files."""
+
+    def set_data(self, path, data, **options):
+        """Write nothing."""
 
 
 @cache
@@ -73,11 +82,11 @@ def keep(task: Exercise, answer: Any) -> str:
     """Write a right answer into its file; what came of it, as a sentence."""
     if isinstance(task, Code):
         imports, source = task.names, source_of(answer)
-        foreign = sorted(set(globals_of(answer)) - set(namespace(imports)) - {task.name})
-        if foreign:
-            return f"(It uses {', '.join(foreign)} from elsewhere in this notebook, so other notebooks cannot use it.)"
         if source is None:
             return "(Its source cannot be found, so other notebooks cannot use it.)"
+        foreign = sorted(set(globals_of(answer)) - imported(imports) - {task.name, answer.__name__})
+        if foreign:
+            return f"(It uses {', '.join(foreign)} from elsewhere in this notebook, so other notebooks cannot use it.)"
         if answer.__name__ != task.name:
             source += f"\n\n\n{task.name} = {answer.__name__}"
     else:
@@ -95,20 +104,18 @@ def globals_of(function: Callable) -> Iterator[str]:
 
     def look(code: CodeType) -> Iterator[str]:
         for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and not hasattr(builtins, step.argval):
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval not in vars(builtins):
                 yield step.argval
         for inner in code.co_consts:
             if isinstance(inner, CodeType):
                 yield from look(inner)
 
-    return look(function.__code__) if hasattr(function, "__code__") else iter(())
+    return look(function.__code__)
 
 
-def namespace(imports: str) -> dict[str, Any]:
-    """The names that these imports give."""
-    names: dict[str, Any] = {}
-    exec(imports, names)
-    return names
+def imported(lines: str) -> set[str]:
+    """The names that these import lines give."""
+    return {(name.asname or name.name).split(".")[0] for node in ast.parse(lines).body for name in node.names}
 
 
 def yours(number: str) -> Callable:
@@ -128,11 +135,13 @@ def yours(number: str) -> Callable:
 
 def _load(task: Code) -> Callable | None:
     """The kept function, examined again; None when there is none or it is no longer right."""
-    path, names = kept_path(task), {}
+    path = kept_path(task)
     if not path.exists():
         return None
+    module = ModuleType(path.stem)
+    names = vars(module)
     try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
+        KeptAnswer(path.stem, str(path)).exec_module(module)
         function = names[task.name]
         for other in all_exercises().values():
             if isinstance(other, Code) and other is not task and other.name in names:
