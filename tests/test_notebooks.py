@@ -586,6 +586,8 @@ MARK = "# %% [markdown]\n# # A\n\n# %% [markdown]\n# <!-- exercise 3.1 -->\n\n# 
 
 @pytest.fixture
 def school(house, monkeypatch):
+    if not (ROOT / "trm_minimal/classroom/solutions").exists():
+        pytest.skip("the solutions have been taken out of this copy")
     (house / "notebooks/src/00_a.py").write_text(MARK)
     monkeypatch.setattr(build, "execute", lambda nb, folder, name, answers=None: play_kernel(nb, folder, name))
     return house

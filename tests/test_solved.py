@@ -20,6 +20,9 @@ SPEC = importlib.util.spec_from_file_location("notebook_build", ROOT / "notebook
 build = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(build)
 EXERCISES = desk.all_exercises()
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "trm_minimal/classroom/solutions").exists(), reason="the solutions have been taken out of this copy"
+)
 NAMES = [name for name in build.names() if any(int(number.split(".")[0]) == int(name[:2]) for number in EXERCISES)]
 LAST = "05_deep_supervision"
 

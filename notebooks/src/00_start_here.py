@@ -335,9 +335,9 @@ strip(mazes, questions[which], labels[which], played, 0, (0, 1, 2, 3, N_sup))
 # | 00 | Start here | a tiny net at work, and this map |
 # | 01 | [Puzzles as tokens](01_puzzles_as_tokens.ipynb) | boards as numbers, symmetries, splits without leaks |
 # | 02 | [One tiny net](02_one_tiny_net.ipynb) | every part of the network; the paper's parameter counts |
-# | 03 | Thinking in a loop | the recursion, from plain numbers to tensors |
-# | 04 | Deep recursion | which rounds carry gradient, and what that costs |
-# | 05 | Deep supervision | slots, halting, the Q head and its calibration |
+# | 03 | [Thinking in a loop](03_thinking_in_a_loop.ipynb) | the recursion, from plain numbers to tensors |
+# | 04 | [Deep recursion](04_deep_recursion.ipynb) | which rounds carry gradient, and what that costs |
+# | 05 | [Deep supervision](05_deep_supervision.ipynb) | slots, halting, the Q head and its calibration |
 # | 06 | Train: mazes with mixed precision | the training loop, line by line |
 # | 07 | Train: Sudoku from 4x4 to Extreme | time to accuracy, up to the paper's task |
 # | 08 | Watch it think | every inner state, where answers settle, how they fail |
