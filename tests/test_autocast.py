@@ -32,8 +32,6 @@ def test_the_record_shows_the_trap_and_its_cure():
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_first_step_of_the_record_again(seed):
-    first = trained(True, 1, seed)[
-        "first_loss"
-    ]  # bfloat16: processors and versions of torch differ in the second digit
+    first = trained(True, 1, seed)["first_loss"]  # in bfloat16 processors differ in the third digit
     for runs in RECORD["trained"].values():
-        assert runs[seed]["seed"] == seed and runs[seed]["first_loss"] == pytest.approx(first, abs=0.05)
+        assert runs[seed]["seed"] == seed and runs[seed]["first_loss"] == pytest.approx(first, abs=0.02)
