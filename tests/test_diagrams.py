@@ -80,11 +80,11 @@ def texts(ax) -> list[str]:
 
 def test_texts_fit_on_the_page_and_keep_apart(picture):
     _, figure, ax, _ = picture
-    assert figure.get_figwidth() == 8 and len(figure.axes) == 1 and ax.get_position().bounds == (0, 0, 1, 1)
+    assert figure.get_figwidth() == 8 and figure.axes == [ax]
     boxes = {text: text.get_window_extent() for text in ax.texts}
     for text, box in boxes.items():
         assert text.get_size() >= 9, text
-        assert box.x0 >= 5 and box.y0 >= 2 and box.x1 <= 795 and box.y1 <= figure.bbox.y1 - 2, text
+        assert box.x0 >= 9 and box.y0 >= 9 and box.x1 <= 791 and box.y1 <= figure.bbox.y1 - 9, text
     for (one, a), (other, b) in combinations(boxes.items(), 2):
         apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
         assert apart, (one, other)
@@ -96,7 +96,7 @@ def test_wires_and_patches_stay_on_the_page_and_off_the_texts(picture):
     edges = [artist.get_path().transformed(artist.get_transform()) for artist in (*lines, *ax.patches)]
     for artist in (*ax.patches, *ax.lines):
         box = artist.get_window_extent()
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= 800 and box.y1 <= figure.bbox.y1, artist
+        assert box.x0 >= 9 and box.y0 >= 9 and box.x1 <= 791 and box.y1 <= figure.bbox.y1 - 9, artist
     for text in ax.texts:  # it lies in a box or outside it, never across its edge
         box = text.get_window_extent()
         assert not [path for path in edges if path.intersects_bbox(box, filled=False)], text
@@ -106,8 +106,8 @@ def test_a_picture_is_deterministic_small_and_one_notebook_cell_wide(picture):
     name, figure, _, said = picture
     again, _, said_again = draw(*PICTURES[name])
     files = io.BytesIO(), io.BytesIO()
-    figure.savefig(files[0])
-    again.savefig(files[1])
+    for picture_again, file in zip((figure, again), files, strict=True):
+        picture_again.savefig(file, bbox_inches="tight")  # as notebooks do
     assert files[0].getvalue() == files[1].getvalue() and said == said_again
     assert len(files[0].getvalue()) <= 80_000 and Image.open(files[0]).width == 800
 
