@@ -44,7 +44,11 @@ torch.set_num_threads(1)
 # them all. Then we pick the one that it solved *last*, so that there is something to see.
 #
 # The net may try 16 times. Each time it gets its own earlier answer back and improves it. These rounds are called
-# *supervision steps*, and after each one we can read what it would answer now.
+# *supervision steps*, and after each one we can read what it would answer now. The net comes with its *recipe*, which is
+# the list of all settings that it was trained with.
+#
+# In the code, capital letters at the end of a name tell the shape of a table: `exact_SN` has S supervision steps by N
+# puzzles, `tokens_SNL` has L cells besides. A puzzle counts as *exact* when every one of its cells is right.
 
 # %%
 maze_model, maze_recipe, maze_facts = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
@@ -86,8 +90,8 @@ strip(mazes, questions[chosen], labels[chosen], answers, chosen, steps)
 # The Tiny Recursive Model (TRM) carries three tables of numbers. Each has a row for every cell of the board.
 #
 # - **x, the question.** The maze, turned into numbers. It never changes.
-# - **y, the answer.** What the net would answer now. The boards above are y, decoded.
-# - **z, the notes.** A scratch pad. Nobody tells the net what to write there, and it does not decode to a board.
+# - **y, the answer.** What the net would answer now. The boards above are y, translated back into symbols.
+# - **z, the notes.** A scratch pad, also called the *latent thought*. Nobody tells the net what to write there.
 #
 # And there is one small network, `net`. It is used for two jobs:
 #
@@ -103,8 +107,8 @@ print(inspect.getsource(recursion.deep_recursion))
 
 # %% [markdown]
 # Read it once and do not worry. `net(state, injection)` takes a table and something to add to it. Notebook 03 watches
-# the first function on plain numbers. Notebook 04 explains why most rounds run without gradient. That is the whole
-# trick of the paper: **a network that is tiny, and called many times.** How tiny, and how many times?
+# the first function on plain numbers. Notebook 04 explains why most rounds run without *gradient*, the
+# signal that training learns from. That is the whole trick of the paper: **a network that is tiny, and called many times.** How tiny, and how many times?
 
 # %%
 n, T = maze_recipe.test_depth
@@ -115,7 +119,7 @@ print(f"calls of net for one maze:   {maze_recipe.N_sup} steps x T={T} x (n={n} 
 print(f"layers passed through:       {calls} x {maze_recipe.layers} = {layers_deep}")
 
 # %% [markdown]
-# A network with that many separate layers would be far larger. Here the same few layers are used again and again. The paper's own nets are larger than this one (5 to 7 million numbers for most tasks, n = 6, T = 3) and
+# A *layer* is one stage of a network: numbers in, numbers out. A network with that many separate layers would be far larger. Here the same few layers are used again and again. The paper's own nets are larger than this one (5 to 7 million numbers for most tasks, n = 6, T = 3) and
 # are trained on a GPU; section 5 of the paper gives the settings. Ours is of a size that a laptop can train.
 #
 # ## Sudoku too
@@ -195,12 +199,14 @@ for name, guess, truth in (("first", guess_after_first_step, exact_SN[0]),
 #
 # The solid line below comes from recorded runs of this recipe, each tested on all 1,000 held-out mazes. *Recorded* means:
 # the folder `data/runs` holds the recipe, the seed (the number that all random draws start from) and, maze by maze, what
-# was right; the project's tests derive it again. The points are what you just computed, on 200 mazes.
+# was right; the project's tests derive it again. The *95 % interval* allows for luck in the choice of mazes: ranges made
+# this way hold the true share 95 times in 100. The points are what you just computed (*live*), on 200 mazes.
 
 # %% tags=["recorded"]
-recorded = [run for run in runs.read_runs("maze_9x9") if not run.superseded]
+recorded = [run for run in runs.read_runs("maze_9x9") if not run.superseded]  # not replaced
 rows = []
 for run in recorded:
+    # "ema": with weights averaged over the last steps of training (notebook 06)
     flags = run.eval["test"]["ema"]["exact"]  # a row for each step, a 0 or 1 for each maze
     shares = [row.count("1") / len(row) for row in flags]
     rows += [(run.recipe["seed"], step, share) for step, share in enumerate(shares, 1)]
@@ -292,7 +298,7 @@ print("Q above 0 after each step:  ", (answers.q_SN[:, worst] > 0).int().tolist(
 #
 # 1. `which`: any number from 0 to 199. Find a maze that needs more than four steps.
 # 2. `N_sup`: more supervision steps than it was trained with. Does the answer stay?
-# 3. `depth`: fewer or more latent updates in a round. The net was trained with one depth; is it bound to it?
+# 3. `depth`: fewer or more updates of z in a round. The net was trained with one depth; is it bound to it?
 
 # %% tags=["figure"]
 which = 3  # a maze, 0 to 199

@@ -2,13 +2,13 @@
 # # 2 · One tiny net
 #
 # TRM, the Tiny Recursive Model, is one small network that is run many times. This notebook takes that network
-# apart. By the end you will have rebuilt every part by hand, proven each equal to the package's, accounted for
-# every one of its parameters, and shown why it can run 42 layers deep without a number getting out of hand.
+# apart. By the end you will have rebuilt its parts by hand, proven them equal to the package's, accounted for every
+# one of its parameters, and shown why it can run 42 layers deep without a number getting out of hand.
 #
-# - **You will be able to** derive RMSNorm, SwiGLU, attention, rotary positions and the mixer; say where each norm
-#   stands and why; count the parameters of any TRM; tell reach from depth.
+# - **You will be able to** build a norm, a SwiGLU, a mixer, attention and its positions; say where each norm stands
+#   and why; count the parameters of any TRM; tell how *far* a net sees from how *long* it computes.
 # - **You need** notebooks 00 and 01, PyTorch basics, matrix products.
-# - **Time**: 50 minutes to read, under a minute to run.
+# - **Time**: an hour with the exercises, under a minute to run.
 # - **Hardware**: any laptop CPU; everything here ran on one thread of a server CPU.
 # - **What varies**: nothing you can see. Last digits differ between machines, and we do not print those.
 #
@@ -16,7 +16,6 @@
 # `models/recursive_reasoning/trm.py`, commit e7b6871.
 
 # %%
-import inspect
 import math
 from functools import partial
 
@@ -29,6 +28,8 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from trm_minimal import layers, recurrence
+from trm_minimal.classroom import check, hint, progress, solution
+from trm_minimal.classroom.exercises.e2_2 import rotate as faulty_rotate
 from trm_minimal.layers import Linear, PostNorm, SelfAttention, SwiGLU, Transposed, Unrotated
 from trm_minimal.model import TinyRecursiveModel, count_parameters
 from trm_minimal.show.style import COLOURS, INK, PAGE, VARIANTS, strokes, use_style
@@ -42,11 +43,12 @@ shuffler = torch.Generator().manual_seed(2)
 # ## A net that falls over
 #
 # Start with something going wrong. Below is a Sudoku from the repository's test set and an **untrained** net of
-# the paper's size. We let it think for one *supervision step*: 21 calls of one net, and each call runs two *blocks*
-# (layers), so 42 blocks in a row. Notebooks 03 to 05 explain that loop; here we only use it.
+# the paper's size. We let it think for one supervision step: `T` = 3 rounds of `n` + 1 = 7 calls, as in notebook 00, so
+# 21 calls of one net. Each call runs two *blocks* (layers): 42 blocks in a row.
 #
 # After each block we measure the size of the *state*, the table of numbers the net works on. We do it twice: once
-# with the paper's net, once with its *norms* taken out. Everything else stays.
+# with the paper's net, once with its *norms* taken out. Everything else stays. Skim the code; its parts are what this
+# notebook explains.
 #
 # The size is the **root mean square** (RMS): square all numbers, take the mean, take the root. Numbers drawn from a
 # standard normal have an RMS near 1.
@@ -60,7 +62,13 @@ class NoNorm(PostNorm):
         return x + self.inner(x)
 
 def mixer_with(join):
-    return lambda D, L: nn.Sequential(Transposed(join(SwiGLU(L))), join(SwiGLU(D)))
+    """The paper's block, with another class in place of its two PostNorms."""
+    def block(D, L):
+        built = layers.mlp_mixer(D, L)
+        for part in built.modules():
+            part.__class__ = join if type(part) is PostNorm else type(part)
+        return built
+    return block
 
 def fresh(seed, **parts):
     """An untrained model for 9x9 Sudoku. Its weights depend on the seed alone."""
@@ -68,15 +76,15 @@ def fresh(seed, **parts):
         torch.manual_seed(seed)
         return TinyRecursiveModel(vocab_size=11, length=81, **parts).requires_grad_(False)
 
+# %%
 def sizes(model):
-    """RMS of the state after each block of one supervision step, noted by a hook on each block."""
+    """RMS of the state after each block of a step, noted by a hook, which PyTorch calls then."""
     seen = []
     for block in model.net.blocks:
         block.register_forward_hook(lambda _, __, h: seen.append(h.double().square().mean().sqrt()))
     model(puzzle_BL, *model.initial_states(puzzle_BL), n=6, T=3)
     return torch.stack(seen)
 
-# %%
 def say(size):
     return f"10^{size.log10():.0f}" if size > 1000 else f"{size:.0f}" if size > 2 else f"{size:.2f}"
 
@@ -94,19 +102,29 @@ for name, join in {"with norms": PostNorm, "without norms": NoNorm}.items():
 #
 # ## The way in: tokens become rows
 #
-# A Sudoku is a row of 81 *tokens*: 1 for an empty cell, digit plus 1 for a clue (notebook 01). A learned table holds
-# one vector of width $D = 512$ for each of the 11 tokens. Looking up each token gives a table of 81 rows.
-#
-# Two details matter.
+# A Sudoku is a row of 81 tokens: 1 for an empty cell, digit plus 1 for a clue (notebook 01). A learned table holds
+# one vector of $D = 512$ numbers for each of the 11 tokens; $D$ is the net's *width*. Looking up each token gives a
+# table of 81 rows. Two details matter.
 #
 # 1. **Scale.** The table starts with numbers of standard deviation $1/\sqrt{D}$, and the result is multiplied by
 #    $\sqrt{D}$. So each row of $x$ has RMS about 1, the size of the states it will be added to.
 # 2. **Blank rows.** 16 *prefix* rows of zeros go in front. They belong to no cell. The net may use them as
-#    scratch paper (*registers*), and the halting head Q, which judges the whole answer, reads the first of them.
-#    The paper's text has one such row, the official code 16; neither says why.
+#    scratch paper, and the *Q head* reads the first of them. (A *head* reads something out of a state with one matrix;
+#    this one reads Q, the opinion on the whole answer.) The paper's text has one such row, the official code 16;
+#    neither says why.
 #
 # In names, letters tell the shape: B puzzles in a batch, L positions (here 16 + 81 = 97), D width. So `x_BLD` is
 # $x$, the embedded question, of shape [B, L, D].
+#
+# ## A norm: keep the direction, drop the size
+#
+# **RMSNorm** divides each row $h$ by its own RMS:
+#
+# $$\mathrm{norm}(h)_d = \frac{h_d}{\sqrt{\frac{1}{D}\sum_{e} h_e^2 + \varepsilon}}$$
+#
+# In words: whatever its length was, the row now has RMS 1 and still points the same way. The small
+# $\varepsilon = 10^{-5}$ keeps a row of zeros at zero. Many libraries multiply by a learned scale afterwards.
+# TRM does not: nothing in its norm is learned.
 
 # %%
 def input_embedding(model, inputs_BL):
@@ -117,24 +135,11 @@ def input_embedding(model, inputs_BL):
 model = fresh(seed=0)
 x_BLD = input_embedding(model, puzzle_BL)
 assert_close(x_BLD, model.input_embedding(puzzle_BL))
-
 rms_L = x_BLD[0].square().mean(-1).sqrt()
 print(f"x has shape {list(x_BLD.shape)}; equal to the package's input_embedding.")
 print(f"RMS of the 16 blank rows: {rms_L[:16].max():.2f}")
 print(f"RMS of the 81 cell rows: {rms_L[16:].min():.2f} to {rms_L[16:].max():.2f}")
 
-# %% [markdown]
-# ## A norm: keep the direction, drop the size
-#
-# **RMSNorm** divides each row by its own RMS:
-#
-# $$\mathrm{norm}(h)_d = \frac{h_d}{\sqrt{\frac{1}{D}\sum_{e} h_e^2 + \varepsilon}}$$
-#
-# In words: whatever its length was, the row now has RMS 1 and still points the same way. The small
-# $\varepsilon = 10^{-5}$ keeps a row of zeros at zero. Many libraries multiply by a learned scale afterwards.
-# TRM does not: nothing in its norm is learned.
-
-# %%
 def rms_norm(h, eps=1e-5):
     return h / (h.square().mean(-1, keepdim=True) + eps).sqrt()
 
@@ -147,15 +152,16 @@ print("Equal to the package's rms_norm.")
 # %% [markdown]
 # ### Where to put it
 #
-# A block *adds* what it computed: $h + f(h)$, so that old content survives. A norm can stand in two places:
+# A block *adds* what it computed, $f(h)$, to its input $h$, so that old content survives. A norm can stand in two places:
 #
 # | | formula | used by |
 # |---|---|---|
-# | **post-norm** | $\mathrm{norm}(h + f(h))$ | TRM, HRM, the first transformers |
+# | **post-norm** | $\mathrm{norm}(h + f(h))$ | TRM, its ancestor HRM, the first transformers |
 # | **pre-norm** | $h + f(\mathrm{norm}(h))$ | most large language models |
 #
-# Pre-norm keeps a free path for $h$: each layer adds its share on top of the sum so far. In a plain deep stack this
-# trains well. TRM is not a plain stack, since its output becomes its own next input.
+# (*Transformers* are nets of the kind behind language models; TRM borrows their parts.) Pre-norm keeps a free path for
+# $h$: each layer adds its share on top of the sum so far. In a plain deep stack this trains well. TRM is not a plain
+# stack, since its output becomes its own next input.
 #
 # **Predict.** Take the opening experiment, but with pre-norm. What is the RMS of the state after 42 blocks: about 1
 # (a), about 10 (b) or about 1,000 (c)? Write your letter into the next cell. Nothing depends on it.
@@ -178,6 +184,9 @@ print("My guess: about", guesses.get(my_guess, "none of these"))
 #
 # That product is also why the opening net exploded so fast: double the input, and for large inputs the output grows
 # fourfold.
+#
+# The hidden width is often misquoted. A classic network of this kind uses $F = 4D$ and two matrices. SwiGLU has
+# three, so it takes two thirds of that to cost the same; then the official code rounds *up* to a multiple of 256.
 
 # %%
 def swiglu(h_BLD, part):
@@ -191,11 +200,6 @@ assert_close(rms_norm(x_BLD + f(x_BLD)), PostNorm(f)(x_BLD))
 print(f"swiglu equals the package's SwiGLU: D = 512, F = {f.down.in_features}.")
 print("norm(h + f(h)) equals the package's PostNorm.")
 
-# %% [markdown]
-# The hidden width is often misquoted. A classic network of this kind uses $F = 4D$ and two matrices. SwiGLU has
-# three, so it takes two thirds of that to cost the same; then the official code rounds *up* to a multiple of 256.
-
-# %%
 def hidden_width(D, expansion=4, multiple=256):
     return math.ceil(round(expansion * D * 2 / 3) / multiple) * multiple
 
@@ -207,40 +211,55 @@ for D in (64, 97, 128, 256, 512, 916):
 
 # %% [markdown]
 # For $D = 512$ the hidden width is 1,536, not 2,048. For small widths the rounding dominates: at 97 the net is
-# more than five times as wide inside as outside. Remember 97; it returns below.
+# more than five times as wide inside as outside. (Small models pass a smaller `multiple`.)
 #
-# **Try it 1.** You shrink TRM to width 64 to train on a laptop. How much wider than two thirds of 4D is your
-# SwiGLU, and does it matter?
+# ## Cells meet, first way: the mixer
 #
-# <details><summary>Answer</summary>
-# 256 instead of 171, half as much again. Your small model has more parameters than scaling down suggests. It is no
-# mistake, but say so when you compare sizes, or pass a smaller multiple to the block.
-# </details>
+# So far each row kept to itself. A Sudoku needs the cells to meet. A board has a fixed size, so positions can be mixed
+# by the same plain network: turn the table on its side, [B, L, D] to [B, D, L], and run a SwiGLU of width $L = 97$ over
+# each *feature*, a column of the table. Now each position has weights of its own. Then turn the table back, and let a
+# SwiGLU of width $D$ think within each position. The two halves make a block, the **mixer**.
 #
-# ## Cells meet, first way: attention
+# Where does the first norm run? Not where you would expect: *while the table lies on its side*. So it evens out each
+# feature over the 97 positions. The paper's text does not spell this out; the official code does it (`trm.py`, lines 93
+# to 97), so we do too.
+
+# %% [markdown]
+# <!-- exercise 2.1 -->
+
+# %%
+def spread(values):
+    return f"{values.min():.2f} to {values.max():.2f}"
+
+h_BLD = x_BLD + model.init_y.vector_D + model.init_z.vector_D  # what the first call works on
+mix = model.net.blocks[0][0].inner.inner  # the SwiGLU over positions
+halves = {"norm over positions (official)": Transposed(PostNorm(mix)),
+          "norm over width": PostNorm(Transposed(mix))}
+for name, half in halves.items():
+    square_LD = half(h_BLD)[0].square()
+    print(f"{name}\n   RMS of a position {spread(square_LD.mean(1).sqrt())}"
+          f"   RMS of a feature {spread(square_LD.mean(0).sqrt())}")
+block = mlp_mixer(512, 97).requires_grad_(False)
+rms_L = block(h_BLD)[0].square().mean(1).sqrt()
+print(f"after a whole block (official)\n   RMS of a position {spread(rms_L)}")
+
+# %% [markdown]
+# With the official norm each feature has size 1 and positions differ; with the norm over the width it is the reverse.
+# From outside the block you cannot tell, because its second norm is upright in both. Which one trains better? This
+# notebook does not know. But beware: a norm without learned numbers leaves no trace in a file of saved weights. Weights
+# of one kind load into the other without an error, and then compute something else.
 #
-# So far each row kept to itself. A Sudoku needs the cells to meet. In **self-attention** each row sends out a *query*
-# $q$ and offers a *key* $k$ and a *value* $v$, all linear in the row. For one head of width $K = 64$:
+# ## Cells meet, second way: attention
+#
+# In **self-attention** each row sends out a *query* $q$ and offers a *key* $k$ and a *value* $v$, all linear in the row
+# and of $K = 64$ numbers each:
 #
 # $$\text{score}_{ij} = \frac{q_i \cdot k_j}{\sqrt{K}}, \qquad
 # \text{out}_i = \sum_j \mathrm{softmax}_j(\text{score}_{ij})\; v_j$$
 #
-# Row $i$ takes a weighted mean of all values; keys that match its query weigh most. TRM uses 8 heads side by side
-# and lets every position see every other: nothing is masked.
-
-# %%
-def one_head(q_LK, k_LK, v_LK):
-    score_LL = q_LK @ k_LK.T / math.sqrt(q_LK.shape[-1])
-    return score_LL.softmax(-1) @ v_LK
-
-attention = SelfAttention(512, 97, heads=8, rotation=Unrotated).requires_grad_(False)
-q_HLK, k_HLK, v_HLK = attention.qkv(x_BLD[0]).view(97, 3, 8, 64).permute(1, 2, 0, 3)
-heads = [one_head(*qkv) for qkv in zip(q_HLK, k_HLK, v_HLK, strict=True)]
-assert_close(heads[0], F.scaled_dot_product_attention(q_HLK[0], k_HLK[0], v_HLK[0]))
-assert_close(torch.cat(heads, -1) @ attention.out.weight.T, attention(x_BLD)[0])
-print("One head equals scaled_dot_product_attention; eight heads equal SelfAttention.")
-
-# %% [markdown]
+# Row $i$ takes a weighted mean of all values; keys that match its query weigh most. This is one *attention head*. TRM
+# uses 8 side by side and lets every position see every other. (Language models hide later words; here nothing is hidden.)
+#
 # ### Attention alone does not know where anything is
 #
 # The formula has no place for positions. Shuffle the rows, and the outputs are shuffled the same way, otherwise
@@ -248,11 +267,18 @@ print("One head equals scaled_dot_product_attention; eight heads equal SelfAtten
 # row, and a net that cannot tell them apart must give them all the same digit. Let us see both.
 
 # %%
+def one_head(q_LK, k_LK, v_LK):
+    score_LL = q_LK @ k_LK.T / math.sqrt(q_LK.shape[-1])
+    return score_LL.softmax(-1) @ v_LK
+
+q_LK = x_BLD[0, :, :64]
+assert_close(one_head(q_LK, q_LK, q_LK), F.scaled_dot_product_attention(q_LK, q_LK, q_LK))
+print("one_head equals PyTorch's scaled_dot_product_attention.")
+
 shuffle_L = torch.randperm(97, generator=shuffler)
-h_BLD = x_BLD + model.init_y.vector_D + model.init_z.vector_D  # what the first call works on
 attend = partial(layers.transformer, rotation=Unrotated)
 blocks = {"attention, no positions": attend, "attention, rotary": layers.transformer,
-          "mixer": layers.mlp_mixer}
+          "mixer": mlp_mixer}
 empty_L = puzzle_BL[0] == 1
 for name, block in blocks.items():
     small = fresh(seed=0, dim=128, block=block)
@@ -268,150 +294,88 @@ for name, block in blocks.items():
 #
 # TRM's cure: before the product, *turn* each query and key by an angle that grows with its position. Take the
 # numbers in pairs, entry $k$ with entry $k + K/2$, as arrows in a plane, and turn pair $k$ at position $p$ by
-# $p \cdot 10000^{-2k/K}$. The first pairs turn fast, the last hardly move. A product of two turned arrows depends only
+# $p \cdot 10000^{-2k/K}$. The first pairs turn fast, the last hardly move. The product of two turned arrows depends only
 # on the *difference* of their angles. So a score depends on the two rows and on **how far apart** they are (and which
 # comes first), not on where they stand.
-
-# %%
-def rotate(h_LK, base=10_000):
-    L, half = h_LK.shape[0], h_LK.shape[1] // 2
-    speed_k = base ** (-torch.arange(half) / half)
-    angle_Lk = torch.arange(L)[:, None] * speed_k
-    a_Lk, b_Lk = h_LK[:, :half], h_LK[:, half:]
-    cos_Lk, sin_Lk = angle_Lk.cos(), angle_Lk.sin()
-    return torch.cat((a_Lk * cos_Lk - b_Lk * sin_Lk, b_Lk * cos_Lk + a_Lk * sin_Lk), dim=-1)
-
-assert_close(rotate(q_HLK[0]), layers.Rotary(64, 97)(q_HLK[0]))
-print("rotate equals the package's Rotary.")
-q_LK = q_HLK[0, 20].expand(97, -1)  # one query at every position,
-k_LK = k_HLK[0, 30].expand(97, -1)  # and one key
-score_LL = rotate(q_LK) @ rotate(k_LK).T
-assert_close(score_LL[1:, 1:], score_LL[:-1, :-1], atol=1e-3, rtol=1e-3)
-print("One step further for both rows: the same score.")
+#
+# To see that alone, give all positions the same query and the same key. The third picture is from code with a bug.
 
 # %% tags=["figure"]
 same_LK = torch.ones(97, 64) / 8  # the same arrow of length 1 at every position
-score_LL = rotate(same_LK) @ rotate(same_LK).T
-board = score_LL[16 + 40, 16:].view(9, 9)  # cell 40 is the centre
-steps = plt.get_cmap("cividis", 14)
-fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8))
-sns.heatmap(score_LL, ax=left, square=True, xticklabels=16, yticklabels=16, vmax=1, cmap=steps,
-            cbar_kws={"label": "score", "shrink": 0.8})
-left.set(title="all 97 positions", xlabel="position of the key", ylabel="position of the query")
-sns.heatmap(board, ax=right, square=True, annot=True, fmt=".2f", annot_kws={"size": 8}, cbar=False,
-            vmin=score_LL.min(), vmax=1, linewidths=0.5, cmap="cividis", xticklabels=False,
+turns = {"rotary, all positions": layers.Rotary(64, 97), "with a bug": faulty_rotate}
+good_LL, bad_LL = (turn(same_LK) @ turn(same_LK).T for turn in turns.values())
+board = good_LL[16 + 40, 16:].view(9, 9)  # cell 40 is the centre
+low = min(good_LL.min(), bad_LL.min()).item()
+fig, axes = plt.subplots(1, 3, figsize=(8, 3.1), width_ratios=(2.2, 2.6, 2.2))
+steps = dict(vmin=low, vmax=1, cmap=plt.get_cmap("cividis", 8), interpolation="nearest")
+for ax, score_LL, title in zip(axes[::2], (good_LL, bad_LL), turns, strict=True):
+    picture = ax.imshow(score_LL, **steps)
+    ax.set(title=title, xlabel="position of the key", xticks=(0, 48, 96), yticks=(0, 48, 96))
+axes[0].set_ylabel("position of the query")
+sns.heatmap(board, ax=axes[1], square=True, annot=True, fmt=".2f", annot_kws={"size": 7},
+            cbar=False, vmin=low, vmax=1, linewidths=0.5, cmap="cividis", xticklabels=False,
             yticklabels=False)
-right.set_title("seen from the centre cell")
+axes[1].set_title("rotary, from the centre cell")
 plt.show()
-print("Figure: two heat maps of rotary scores between equal rows. Left, 97 by 97: bands along the",
-      "diagonal. Right, on the 9 by 9 board from the centre cell: left and right neighbours",
-      f"{board[4, 5]:.2f}, upper and lower {board[5, 4]:.2f}, corners {board[0, 0]:.2f}.")
+print("Figure: three maps of scores between equal rows. Left, 97 by 97: each diagonal has one",
+      "colour. Middle, on the 9 by 9 board from the centre cell: left and right neighbours",
+      f"{board[4, 5]:.2f}, upper and lower {board[5, 4]:.2f}, corners {board[0, 0]:.2f}.",
+      "Right, with a bug: the colours change along the diagonals.")
 
 # %% [markdown]
-# **What you should see.** Left: the score is the same along each diagonal, because only the distance counts. Right:
-# the honest catch. These positions run along the *flat* row of tokens. The cell below is nine steps away, so it looks
-# much farther than the cell beside. Nothing here says *column* or *box*. The net must learn the board from data.
+# **What you should see.** Bright yellow is 1 or more. Left: the score is the same along each diagonal, because only the distance
+# counts. Middle: the honest catch. These positions run along the *flat* row of tokens. The cell below is nine steps away, so it looks
+# much farther than the cell beside. Nothing here says *column* or *box*; the net must learn the board from data. Right:
+# the same distance scores differently in different places, even distance zero.
 #
-# **Try it 2.** For rotary positions, which is nearer to the last cell of row 1: the first cell of row 2, or
-# the cell straight below it?
-#
-# <details><summary>Answer</summary>
-# The first cell of row 2. It is one step away in the flat row, though it lies at the other edge of the board. The
-# cell straight below is nine steps away.
-# </details>
-#
-# ## Cells meet, second way: the mixer
-#
-# A board has a fixed size. So positions can also be mixed by a plain network: turn the table on its side, [B, L, D] to
-# [B, D, L], and run a SwiGLU of width $L = 97$ over each *feature*. Now each position has weights of its own, and no
-# position code is needed. The paper found this better on Sudoku (87.4 % against 74.7 %, its Table 1) and useless on
-# 30x30 mazes (0 % against 85.3 %, its Table 4); one run each.
-
-# %%
-print(inspect.getsource(layers.mlp_mixer))
-print(inspect.getsource(layers.transformer))
-
-def mixer_block(h_BLD, block):
-    over_cells, over_features = block[0].inner.inner, block[1].inner  # its two SwiGLUs
-    h_BDL = h_BLD.transpose(1, 2)
-    h_BDL = rms_norm(h_BDL + swiglu(h_BDL, over_cells))  # still on its side: a norm over positions
-    h_BLD = h_BDL.transpose(1, 2)
-    return rms_norm(h_BLD + swiglu(h_BLD, over_features))
-
-block = model.net.blocks[0]
-assert_close(mixer_block(h_BLD, block), block(h_BLD))
-print("mixer_block equals the package's mlp_mixer.")
+# Which of the two ways is better? The paper found the mixer better on Sudoku (87.4 % against 74.7 %, its Table 1) and
+# useless on 30x30 mazes (0 % against 85.3 %, its Table 4); one run each.
 
 # %% [markdown]
-# Look at the first norm. It runs while the table lies on its side, so it evens out each *feature over the 97
-# positions*, not each position over its 512 features. The paper's text does not spell this out; the official code
-# does it (`trm.py`, lines 93 to 97), so we do too. What if the norm stood upright, as everywhere else?
-
-# %%
-class OverWidth(Transposed):
-    """Mix the cells on the side, but norm each cell's row."""
-    def forward(self, x_BLD):
-        return rms_norm(x_BLD + self.inner(x_BLD.mT).mT)
-
-def spread(values):
-    return f"{values.min():.2f} to {values.max():.2f}"
-
-halves = {"norm over positions (official)": block[0],
-          "norm over width": OverWidth(block[0].inner.inner)}
-for name, half in halves.items():
-    square_LD = half(h_BLD)[0].square()
-    print(f"{name}\n   RMS of a position {spread(square_LD.mean(1).sqrt())}"
-          f"   RMS of a feature {spread(square_LD.mean(0).sqrt())}")
-rms_L = block(h_BLD)[0].square().mean(1).sqrt()
-print(f"after the whole block (official)\n   RMS of a position {spread(rms_L)}")
+# <!-- exercise 2.2 -->
 
 # %% [markdown]
-# With the official norm each feature has size 1 and positions differ; with the other it is the reverse. From
-# outside the block you cannot tell, because its second norm is upright in both. Which one trains better? This notebook
-# does not know. But beware: a norm without learned numbers leaves no trace in a checkpoint. Weights of one kind load
-# into the other without an error, and then compute something else.
-#
 # ## The whole net, and how it starts
 #
 # Put together: **add** what comes in (the *injection*) to the state, **think** with two blocks, and let the result
-# **meet** the old state. In TRM the meeting is simple: the result replaces the state. Notebook 10 tries gates there.
-
-# %%
-print(inspect.getsource(type(model.net).forward))
-
-def net(state_BLD, injection_BLD):
-    h_BLD = state_BLD + injection_BLD
-    for block in model.net.blocks:
-        h_BLD = mixer_block(h_BLD, block)
-    return h_BLD  # replaces the state
-
-y_BLD, z_BLD = model.initial_states(puzzle_BL)
-assert_close(net(z_BLD, x_BLD + y_BLD), model.net(z_BLD, x_BLD + y_BLD))
-assert_close(net(y_BLD, z_BLD), model.net(y_BLD, z_BLD))
-print("Equal to the package's TinyNet, with the question (improve z) and without it (improve y).")
-
-# %% [markdown]
+# **meet** the old state. In TRM the meeting is simple: the result replaces the state. Notebook 10 tries other ways.
+#
 # Before training, three choices keep the sizes tame.
 #
 # - **Weights** are drawn from a normal with standard deviation $1/\sqrt{\text{inputs}}$ (*LeCun*), cut off at two
-#   sigmas (*truncated*). A linear map then hardly changes the RMS of a row.
+#   standard deviations (*truncated*). A linear map then hardly changes the RMS of a row.
 # - **No biases**, with one exception: the Q head. Its weight starts at 0 and its bias at $-5$, so that every puzzle
 #   gets the same verdict, "surely not solved yet".
 # - **The first y and z** are two random vectors, drawn once and kept. They are not learned and not zero.
 
 # %%
+attention = SelfAttention(512, 97, heads=8).requires_grad_(False)
+q_HLK, k_HLK, v_HLK = attention.qkv(h_BLD[0]).view(97, 3, 8, 64).permute(1, 2, 0, 3)
+heads = [one_head(rotate(q), rotate(k), v) for q, k, v in zip(q_HLK, k_HLK, v_HLK, strict=True)]
+assert_close(torch.cat(heads, -1) @ attention.out.weight.T, attention(h_BLD)[0])
+print("Eight heads with rotate equal the package's SelfAttention.")
+
+model = fresh(seed=0, block=mlp_mixer)
+
+def net(state_BLD, injection_BLD):
+    return model.net.blocks(state_BLD + injection_BLD)  # replaces the state
+
+y_BLD, z_BLD = model.initial_states(puzzle_BL)
+assert_close(net(z_BLD, x_BLD + y_BLD), model.net(z_BLD, x_BLD + y_BLD))
+assert_close(net(y_BLD, z_BLD), model.net(y_BLD, z_BLD))
+print("net equals the package's TinyNet, with the question (improve z) and without (improve y).")
+
 print("biases:", [name for name, _ in model.named_parameters() if "bias" in name])
 for name, weight in model.net.blocks[0].named_parameters():
-    wanted = 1 / math.sqrt(weight.shape[1])
-    print(f"{name:>27}: std / wanted {weight.std() / wanted:.2f}, largest / wanted "
-          f"{weight.abs().max() / wanted:.2f}")
+    ratios = [size * math.sqrt(weight.shape[1]) for size in (weight.std(), weight.abs().max())]
+    print(f"{name:>27}: std / wanted {ratios[0]:.2f}, largest / wanted {ratios[1]:.2f}")
 q = model.q_head(y_BLD[:, 0])[0, 0]
 print(f"Q of an untrained net: {q:.0f}, as a probability {torch.sigmoid(q):.3f}")
 print("learned starting states:", [name for name, _ in model.named_parameters() if "init" in name])
 
 # %% [markdown]
 # The largest weight is 2.27 and not 2 times the wanted deviation: cutting the tails narrows a normal, so the official
-# code widens it first, dividing by 0.88. (JAX does the same.)
+# code widens it first, dividing by 0.88.
 #
 # ## Counting every parameter
 #
@@ -420,18 +384,19 @@ print("learned starting states:", [name for name, _ in model.named_parameters() 
 # - SwiGLU of width $D$: $3 \cdot D \cdot F(D)$,
 # - attention: $4 D^2$ (query, key, value, out), **or** a mixer: another SwiGLU, of width $L$.
 #
-# Outside: the token table and the answer head, $V \cdot D$ each, and a Q head with two outputs, $2D + 2$. (The second
-# output is a leftover from HRM, unused by default.) We build real models on PyTorch's *meta* device, which knows shapes
-# but holds no numbers, and compare with the counts of the official code.
+# Outside: the token table and the *answer head*, which turns a row of $y$ into $V$ logits, $V \cdot D$ each; and a Q
+# head with two outputs, $2D + 2$. (The second is a leftover from HRM, unused by default.) We build models on PyTorch's
+# *meta* device, which knows shapes but holds no numbers, and compare with the counts of the official code. The paper
+# says *MLP* (a plain network, as opposed to attention) for the mixer, *Att* for attention.
 
 # %%
 def by_hand(vocab, length, block, depth, D=512):
     L = 16 + length
-    mixing = 3 * L * hidden_width(L) if block is layers.mlp_mixer else 4 * D * D
+    mixing = 3 * L * hidden_width(L) if block is M else 4 * D * D
     thinking = 3 * D * hidden_width(D)
     return depth * (mixing + thinking) + 2 * vocab * D + 2 * D + 2
 
-M, A = layers.mlp_mixer, layers.transformer
+M, A = mlp_mixer, layers.transformer
 official = {  # name: (vocabulary, cells, block, layers), count of the official code
     "TRM-Att Sudoku": ((11, 81, A, 2), 6_828_034), "TRM-Att Maze": ((6, 900, A, 2), 6_822_914),
     "TRM-Att ARC": ((12, 900, A, 2), 6_829_058), "TRM-MLP Sudoku": ((11, 81, M, 2), 5_028_866),
@@ -445,18 +410,16 @@ for name, ((vocab, length, block, depth), count) in official.items():
     print(f"{name:>15}: {count:>10,}, about {count / 1e6:.0f}M")
 print("By hand = our model = official code, in all seven rows.")
 
-# %% [markdown]
-# The paper rounds these to 7M, 5M, 19M and 10M. For ARC, the table of puzzle identities (notebook 14) comes on top;
-# neither the paper nor the official code counts it. Where do the parameters sit?
-
 # %% tags=["figure"]
-def where(name):
+def where(name, weight, L):
     if not name.startswith("net.blocks."):
         return "in and out"
-    return ("mixing cells", "thinking in a cell")[int(name.split(".")[3])]  # half of the block
+    mixes = L in weight.shape or ".qkv." in name or ".out." in name  # SwiGLU over L, or attention
+    return "mixing cells" if mixes else "thinking in a cell"
 
 shown = ["TRM-MLP Maze", "TRM-MLP Sudoku", "TRM-Att Sudoku"]
-rows = [(m, where(n), w.numel() / 1e6) for m in shown for n, w in models[m].named_parameters()]
+rows = [(m, where(n, w, 16 + models[m].length), w.numel() / 1e6)
+        for m in shown for n, w in models[m].named_parameters()]
 parts = pd.DataFrame(rows, columns=["model", "part", "millions"]).groupby(["model", "part"])
 parts = parts["millions"].sum().unstack().loc[shown]
 mixing, thinking = parts["mixing cells"], parts["thinking in a cell"]
@@ -474,9 +437,11 @@ print("Figure: stacked bars of parameters by their job.", "; ".join(text) + ".")
 print(f"Tokens and heads, not drawn: at most {parts['in and out'].max():.2f}M each.")
 
 # %% [markdown]
-# **What you should see.** The SwiGLUs that think within one cell hold 4.7 million in all three. Mixing 97 positions
-# with a mixer is cheap, much cheaper than attention. Mixing 916 is not: the mixer's share grows with the square of the
-# board, attention's not at all. Tokens and heads would be too thin to see.
+# **What you should see.** In total these are the paper's 7M, 5M and 19M. The SwiGLUs that think within one
+# cell hold 4.7 million in all three. Mixing 97 positions with a mixer is cheap, much cheaper than attention. Mixing 916
+# is not: the mixer's share grows with the square of the board, attention's not at all. Tokens and heads would be too
+# thin to see. (For ARC, a learned vector for each puzzle comes on top, notebook 14; neither the paper nor the
+# official code counts it.)
 #
 # ## Reach: one block is enough
 #
@@ -533,7 +498,7 @@ print("Figure: three maps of 97 by 97 positions after one untrained block. Mixer
 #
 # Back to the opening. Four nets of the paper's size, five seeds each, one supervision step on our Sudoku:
 #
-# - **post-norm**: the paper's mixer, the baseline,
+# - **post-norm**: the paper's mixer, from exercise 2.1; the baseline,
 # - **pre-norm** and **no norm**: the same parts, joined differently,
 # - **linear, no norm**: the negative control, with plain matrices for the SwiGLUs. If only the product inside the
 #   SwiGLU were to blame, this one would stay small.
@@ -588,18 +553,13 @@ print("Figure: RMS of the state against blocks applied, powers of ten, mean and 
       f"{runs['no norm'][0].isfinite().sum()}; linear without norm climbs in a straight line.")
 
 # %% [markdown]
-# **What you should see.** One flat line, and it is flat whatever the seed: the bands are hardly wider than the lines.
-# Even with every weight ten times too large post-norm stays at 1.00. The control answers the question about the
-# SwiGLU. Without it the state still explodes, only more evenly. The cause is the *adding*, over and over.
-#
-# The pre-norm curve looks harmless. It is not, and a pencil shows why. Once the state is large, what the parts compute
-# (their input is normed) no longer counts. Only the sums remain. In one round $z$ receives $y$ six times, and then $y$
-# receives $z$:
-#
-# $$z \leftarrow z + 6y, \qquad y \leftarrow y + z$$
-#
-# Each round thus multiplies the pair by a 2 by 2 matrix, and three rounds make one supervision step. The paper takes 16
-# of those.
+# **What you should see.** Post-norm is flat, and it is flat whatever the seed: the bands are hardly wider than the lines.
+# Even with every weight ten times too large it stays at 1.00. The control answers the question about the SwiGLU.
+# Without it the state still explodes, only more evenly: the cause is the *adding*, over and over. And pre-norm? It
+# looks harmless; have a closer look.
+
+# %% [markdown]
+# <!-- exercise 2.3 -->
 
 # %%
 one_round = torch.tensor([[1.0, 6.0], [1.0, 7.0]])  # (z, y) -> (z + 6 y, y + z + 6 y)
@@ -613,16 +573,14 @@ print("RMS of y after steps 1, 2, 4, 8:", ", ".join(say(y_S[s - 1]) for s in (1,
 print("Still a number after step 16:", "yes" if y_S[-1].isfinite() else "no")
 
 # %% [markdown]
-# The pencil is right, and pre-norm does not survive the 16 steps (shown at width 128, to save time). A norm *after* the
-# sum is what makes a block safe to repeat without end.
+# A pencil gives the same number. Once the state is large, what the parts compute (their input is normed) no longer counts.
+# Only the sums remain. In one round $z$ receives $y$ six times, and then $y$ receives $z$:
 #
-# **Try it 3.** Must it be post-norm? Name another place for one norm that bounds the state as well.
+# $$z \leftarrow z + 6y, \qquad y \leftarrow y + z$$
 #
-# <details><summary>Answer</summary>
-# Once at the end of each call of the net: pre-norm blocks inside, one norm on the way out. The state is then of size 1
-# between calls, by construction. Language models do the same before their output layer. The paper does not report
-# this variant.
-# </details>
+# Each round multiplies the pair by the 2 by 2 matrix of the cell, and three rounds make a supervision step. Pre-norm does
+# not survive the 16 steps of the paper (shown at width 128, to save time). A norm *after* the sum is what makes a block
+# safe to repeat without end. One norm at the end of each call, with pre-norm inside, would bound the state as well.
 #
 # ## Play
 #
@@ -677,7 +635,11 @@ for step, p in enumerate(small.deep_supervision(puzzle_BL, N_sup=4, n=6, T=3), 1
 # | net (Figure 3) | `TinyNet` | `L_level` |
 # | output head, Q head (Figure 3) | `output_head`, `q_head` | `lm_head`, `q_head` |
 # | first y, first z | `init_y`, `init_z` | `H_init`, `L_init` |
-#
+
+# %%
+progress("02")
+
+# %% [markdown]
 # **Further reading**: [RMSNorm](https://arxiv.org/abs/1910.07467), a norm without the mean;
 # [GLU variants](https://arxiv.org/abs/2002.05202), where SwiGLU comes from;
 # [RoFormer](https://arxiv.org/abs/2104.09864), rotary positions; [MLP-Mixer](https://arxiv.org/abs/2105.01601), mixing

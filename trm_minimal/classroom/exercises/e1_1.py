@@ -1,0 +1,319 @@
+"""Exercise 1.1: sudoku_symmetry. What it returns, task.symmetries can be: (batch, generator) -> Move."""
+
+import numpy as np
+import torch
+
+from trm_minimal.classroom.exercise import Code, Refused, refuse_unless
+from trm_minimal.tasks import Move, sudoku
+
+STATEMENT = """
+Training wants a random symmetry for *each* puzzle of a batch. Write `sudoku_symmetry(batch, generator)` for 4x4. It
+returns the package's `Move(cells_BL, values_BV)`: `cells_BL`, [batch, 16], has a row like `cells` above for each
+puzzle, and `values_BV`, [batch, 6], one like `values`. Both are int64.
+
+Each row is random on its own: the order of the four digits, of the two bands, of the two rows in each band, of the two
+stacks, of the two columns in each stack. You may also exchange rows and columns. Padding (0) and empty (1) stay.
+
+Draw everything from `generator`, as in `torch.rand(batch, 4, generator=generator)`; `argsort` turns such numbers into
+random orders. Notebook 05 trains with your function, so use no names but `torch` and `Move`.
+"""
+
+
+def sudoku_symmetry(batch, generator):
+    """A random symmetry of 4x4 Sudoku for each row of a batch: Move(cells_BL, values_BV)."""
+    ...  # your code
+
+
+def reference():
+    def sudoku_symmetry(batch, generator):
+        return sudoku.symmetries(sudoku.FOUR)(batch, generator)
+
+    return sudoku_symmetry
+
+
+UNITS_UL = torch.tensor(sudoku.FOUR.units)
+
+
+def probe(f):
+    for batch in (5, 1, 64):
+        check_form(f(batch, torch.Generator().manual_seed(batch)), batch)
+    check_draws(f)
+
+    generator = torch.Generator().manual_seed(11)
+    moves = [f(250, generator) for _ in range(4)]
+    check_values(torch.cat([values_BV for _, values_BV in moves]))
+    check_cells(torch.cat([cells_BL for cells_BL, _ in moves]))
+    check_rows_differ(*moves[0])
+    check_reach(*(torch.cat(part) for part in zip(*moves, strict=True)))
+
+
+def check_form(move, batch):
+    refuse_unless(
+        isinstance(move, Move), f"it returns a {type(move).__name__}; it should return a Move of trm_minimal.tasks"
+    )
+    for name, value, width in (("cells_BL", move.cells_BL, 16), ("values_BV", move.values_BV, 6)):
+        shape = list(value.shape)
+        refuse_unless(
+            shape == [batch, width], f"with batch = {batch}, {name} has shape {shape}; [{batch}, {width}] is right"
+        )
+        refuse_unless(
+            value.dtype == torch.int64, f"{name} is {value.dtype}; torch.int64 is wanted: gather takes nothing else"
+        )
+
+
+def check_draws(f):
+    """Everything comes from the generator that is handed in, and moves it on."""
+    with torch.random.fork_rng(devices=[]):
+        before = torch.random.get_rng_state()
+        generator = torch.Generator().manual_seed(3)
+        first, second = f(64, generator), f(64, generator)
+        untouched = torch.equal(before, torch.random.get_rng_state())
+        again = f(64, torch.Generator().manual_seed(3))
+    refuse_unless(
+        untouched, "it draws from torch's global generator; give `generator=generator` to every draw of torch"
+    )
+    refuse_unless(
+        not same(first, second),
+        "two calls in a row give the same moves; draw from the generator that is handed in, and do not seed one",
+    )
+    refuse_unless(
+        same(first, again), "one seed gives two different results: some draw does not come from the generator handed in"
+    )
+
+
+def same(one, other) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def check_values(values_BV):
+    for token, name in ((0, "padding, token 0,"), (1, "the empty cell, token 1,")):
+        moved = [new for new in values_BV[:, token].tolist() if new != token]
+        if moved:
+            raise Refused(f"{name} becomes {moved[0]}; it must stay, or the clues of a puzzle would change")
+    sorted_BS = values_BV[:, 2:].sort(1).values
+    bad = (sorted_BS != torch.arange(2, 6)).any(1).nonzero()
+    for b in bad[:1, 0]:
+        raise Refused(
+            f"the digits' tokens 2, 3, 4, 5 become {values_BV[b, 2:].tolist()}; an order of 2, 3, 4, 5 is wanted"
+        )
+
+
+def check_cells(cells_BL):
+    for row in cells_BL[(cells_BL.sort(1).values != torch.arange(16)).any(1)][:1].tolist():
+        lost = [cell for cell in range(16) if cell not in row]
+        raise Refused(f"a row of cells_BL is {row}: old cell {lost[0]} gets lost; each must occur once")
+    is_unit_BU = torch.isin((1 << cells_BL[:, UNITS_UL]).sum(-1), (1 << UNITS_UL).sum(-1))
+    for row, is_unit_U in zip(cells_BL, is_unit_BU, strict=True):
+        if not is_unit_U.all():
+            raise Refused(torn(row.view(4, 4)))
+
+
+def torn(cells_SS) -> str:
+    """What is wrong with an order of the cells that spoils a solution."""
+    if (cells_SS[:, :1] // 4 != cells_SS // 4).any():
+        cells_SS = cells_SS.T  # rows and columns exchanged, or no order of lines at all
+    rows, columns = (cells_SS[:, 0] // 4).tolist(), (cells_SS[0] % 4).tolist()
+    ordered = torch.tensor(rows)[:, None] * 4 + torch.tensor(columns)
+    for name, group, order in (("rows", "band", rows), ("columns", "stack", columns)):
+        if torch.equal(cells_SS, ordered) and order[0] // 2 != order[1] // 2:
+            return (
+                f"with the {name} in the order {order} a {group} is torn apart, and solutions are none any more; "
+                f"0 and 1 belong together, and so do 2 and 3"
+            )
+    return f"the cells {cells_SS.flatten().tolist()} keep no rows, columns and boxes together: solutions are spoilt"
+
+
+def check_rows_differ(cells_BL, values_BV):
+    for name, part in (("cells", cells_BL), ("values", values_BV)):
+        moves = (part != torch.arange(part.shape[1])).any()
+        refuse_unless(
+            not moves or (part != part[0]).any(),
+            f"every puzzle of a batch gets the same {name}; each wants a symmetry of its own, so draw `batch` of them",
+        )
+
+
+def check_reach(cells_BL, values_BV):
+    """1,000 draws. A single order that never occurs is seen; two orders that always move alike are, too."""
+    refuse_unless(
+        (cells_BL != torch.arange(16)).any(), "the cells never move: rows and columns want a random order as well"
+    )
+    refuse_unless((values_BV != torch.arange(6)).any(), "the digits always keep their names")
+    cells_BSS = cells_BL.view(-1, 4, 4)
+    turned_B = cells_BSS[:, 0, 0] // 4 != cells_BSS[:, 0, 1] // 4
+    cells_BSS = torch.where(turned_B[:, None, None], cells_BSS.mT, cells_BSS)
+    rows_BS, columns_BS, digits_BS = cells_BSS[:, :, 0] // 4, cells_BSS[:, 0] % 4, values_BV[:, 2:]
+    for name, groups, order_BS in (("rows", "bands", rows_BS), ("columns", "stacks", columns_BS)):
+        refuse_unless(
+            (order_BS[:, 0] > 1).any(), f"the two {groups} never change places; 1,000 draws should have shown it"
+        )
+        found = count(order_BS)
+        refuse_unless(
+            found == 8, f"only {found} of the 8 orders of {name} occur; each pair of them is swapped or not on its own"
+        )
+    found = count(digits_BS)
+    refuse_unless(found == 24, f"only {found} of the 24 orders of the digits occur in 1,000 draws")
+    for names, pair, most in (
+        ("rows and columns", (rows_BS, columns_BS), 64),
+        ("rows and digits", (rows_BS, digits_BS), 192),
+        ("columns and digits", (columns_BS, digits_BS), 192),
+    ):
+        refuse_unless(
+            count(torch.cat(pair, 1)) > most // 2, f"{names} depend on each other; draw anew for each of the two"
+        )
+
+
+def count(orders_BS) -> int:
+    return len(orders_BS.unique(dim=0))
+
+
+def lines(batch, generator):
+    groups = torch.rand(batch, 2, 1, generator=generator).argsort(1)
+    members = torch.rand(batch, 2, 2, generator=generator).argsort(2)
+    return (2 * groups + members).flatten(1)
+
+
+def made_of(rows, columns, digits):
+    cells = (4 * rows[:, :, None] + columns[:, None, :]).flatten(1)
+    return Move(cells, torch.cat((torch.arange(2).expand(len(digits), 2), digits), 1))
+
+
+def digit_orders(batch, generator):
+    return torch.rand(batch, 4, generator=generator).argsort(1) + 2
+
+
+def rows_over_the_board(batch, generator):
+    rows, columns = (torch.rand(batch, 4, generator=generator).argsort(1) for _ in range(2))
+    return made_of(rows, columns, digit_orders(batch, generator))
+
+
+def cells_over_the_board(batch, generator):
+    move = made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, generator))
+    return Move(torch.rand(batch, 16, generator=generator).argsort(1), move.values_BV)
+
+
+def no_batch(batch, generator):
+    one = made_of(lines(1, generator), lines(1, generator), digit_orders(1, generator))
+    return Move(*(part[0] for part in one))
+
+
+def plain_pair(batch, generator):
+    return tuple(made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, generator)))
+
+
+def small_integers(batch, generator):
+    move = made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, generator))
+    return Move(*(part.int() for part in move))
+
+
+def cells_with_repetition(batch, generator):
+    rows = 2 * torch.randint(2, (batch, 4), generator=generator) + torch.randint(2, (batch, 4), generator=generator)
+    return made_of(rows, lines(batch, generator), digit_orders(batch, generator))
+
+
+def one_for_the_batch(batch, generator):
+    one = made_of(lines(1, generator), lines(1, generator), digit_orders(1, generator))
+    return Move(*(part.expand(batch, -1) for part in one))
+
+
+def empty_renamed(batch, generator):
+    move = made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, generator))
+    renamed = torch.rand(batch, 5, generator=generator).argsort(1) + 1
+    return Move(move.cells_BL, torch.cat((torch.zeros(batch, 1).long(), renamed), 1))
+
+
+def digits_are_not_tokens(batch, generator):
+    digits = torch.rand(batch, 4, generator=generator).argsort(1) + 1
+    return made_of(lines(batch, generator), lines(batch, generator), digits)
+
+
+def global_draws(batch, generator):
+    digits = torch.stack([torch.randperm(4) for _ in range(batch)]) + 2
+    return made_of(lines(batch, generator), lines(batch, generator), digits)
+
+
+def numpys_random(batch, generator):
+    digits = torch.tensor(np.array([np.random.permutation(4) for _ in range(batch)])) + 2
+    return made_of(lines(batch, generator), lines(batch, generator), digits)
+
+
+def seeded_inside(batch, generator):
+    mine = torch.Generator().manual_seed(0)
+    return made_of(lines(batch, mine), lines(batch, mine), digit_orders(batch, mine))
+
+
+def digits_only(batch, generator):
+    return made_of(*(torch.arange(4).expand(batch, 4),) * 2, digit_orders(batch, generator))
+
+
+def cells_only(batch, generator):
+    digits = torch.arange(2, 6).expand(batch, 4)
+    return made_of(lines(batch, generator), lines(batch, generator), digits)
+
+
+def digits_shifted(batch, generator):
+    ahead = torch.randint(4, (batch, 1), generator=generator)
+    digits = (torch.arange(4) + ahead) % 4 + 2
+    return made_of(lines(batch, generator), lines(batch, generator), digits)
+
+
+def bands_stay(batch, generator):
+    def within():
+        pairs = torch.rand(batch, 2, 2, generator=generator).argsort(2)
+        return (pairs + torch.tensor([[0], [2]])).flatten(1)
+
+    return made_of(within(), within(), digit_orders(batch, generator))
+
+
+def rows_swap_in_step(batch, generator):
+    def alike():
+        groups = torch.rand(batch, 2, 1, generator=generator).argsort(1)
+        pair = torch.rand(batch, 1, 2, generator=generator).argsort(2)
+        return (2 * groups + pair).flatten(1)
+
+    return made_of(alike(), alike(), digit_orders(batch, generator))
+
+
+def one_order_for_both(batch, generator):
+    order = lines(batch, generator)
+    return made_of(order, order, digit_orders(batch, generator))
+
+
+EXERCISE = Code(
+    number="1.1",
+    title="a random symmetry for each puzzle",
+    kind="implement",
+    minutes=15,
+    difficulty=2,
+    statement=STATEMENT,
+    hints=(
+        "Make three parts: an order of the rows, [batch, 4]; an order of the columns; the new digits. Then join them.",
+        "`torch.rand(batch, 4, generator=generator).argsort(1)` is a random order of 0 to 3 for each puzzle; plus 2 it "
+        "is the digits' tokens. For rows, order two bands, order two rows in each, and add: 2 * band + row.",
+        "`cells = 4 * rows[:, :, None] + columns[:, None, :]` has shape [batch, 4, 4], and `.flatten(1)` makes it "
+        "[batch, 16]. `torch.cat` puts 0 and 1, as `torch.arange(2).expand(batch, 2)`, in front of the digits.",
+    ),
+    stub=sudoku_symmetry,
+    package=reference(),
+    probe=probe,
+    wrong={
+        rows_over_the_board: "a band is torn apart",
+        cells_over_the_board: "keep no rows, columns and boxes together",
+        no_batch: "cells_BL has shape [16]",
+        plain_pair: "returns a tuple",
+        small_integers: "cells_BL is torch.int32",
+        cells_with_repetition: "gets lost",
+        one_for_the_batch: "every puzzle of a batch gets the same",
+        empty_renamed: "the empty cell, token 1, becomes",
+        digits_are_not_tokens: "an order of 2, 3, 4, 5 is wanted",
+        global_draws: "global generator",
+        numpys_random: "one seed gives two different results",
+        seeded_inside: "two calls in a row",
+        digits_only: "the cells never move",
+        cells_only: "keep their names",
+        digits_shifted: "of the 24 orders of the digits",
+        bands_stay: "never change places",
+        rows_swap_in_step: "of the 8 orders of rows",
+        one_order_for_both: "rows and columns depend on each other",
+    },
+    names="import torch\n\nfrom trm_minimal.tasks import Move",
+)

@@ -1,0 +1,150 @@
+"""Exercise 1.2: a split that keeps twins together, but for one class."""
+
+import random
+from collections import Counter
+
+import torch
+
+from trm_minimal.classroom.exercise import Code, Refused, refuse_unless
+
+STATEMENT = """
+Here is the `suspect`, under its own name. `keys` has a key for each puzzle, its text or its canonical form; puzzles
+with equal keys are a *class*. The function puts a random tenth of the puzzles aside for testing. For nearly every class
+it keeps its promise, and yet the line above shows twins in training.
+
+Find the bug and mend it. A class must lie on one side as a whole. So a tenth cannot always be hit exactly: the number
+of puzzles put aside may miss it by less than one class.
+"""
+
+
+def put_aside(keys, seed):
+    """Indices of a random tenth of the puzzles. Puzzles with equal keys stay together."""
+    classes = {}
+    for index, key in enumerate(keys):
+        classes.setdefault(key, []).append(index)
+    members = list(classes.values())
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(members), generator=generator).tolist()
+    shuffled = [index for i in order for index in members[i]]
+    return set(shuffled[: len(keys) // 10])
+
+
+def put_aside_whole_classes(keys, seed):
+    """Class by class, until a tenth is reached."""
+    classes = {}
+    for index, key in enumerate(keys):
+        classes.setdefault(key, []).append(index)
+    members, aside = list(classes.values()), set()
+    for i in torch.randperm(len(members), generator=torch.Generator().manual_seed(seed)).tolist():
+        if len(aside) < len(keys) / 10:
+            aside.update(members[i])
+    return aside
+
+
+def probe(f):
+    for keys in (mixed_keys(1, 5), mixed_keys(2, 9, 3), list("abc" * 100 + "defghijk" * 120), range(400)):
+        seen = [examine(keys, f(keys, seed)) for seed in range(8)]
+        refuse_unless(len(set(seen)) > 1, "it puts the same puzzles aside whatever the seed is")
+        refuse_unless(examine(keys, f(keys, 0)) == seen[0], "it puts other puzzles aside when it is called again")
+
+
+def mixed_keys(seed, *sizes):
+    """Shuffled keys of 200 classes of each of these sizes and 200 of size 1."""
+    keys = [f"{size}-{number}" for size in (1, *sizes) for number in range(200) for _ in range(size)]
+    random.Random(seed).shuffle(keys)
+    return keys
+
+
+def examine(keys, answer) -> frozenset:
+    """Refused unless the indices are a tenth, made of whole classes."""
+    refuse_unless(answer is not None, "it returns nothing; it should return the indices that are put aside")
+    aside, number = frozenset(map(int, answer)), len(keys)
+    inside, outside = ({keys[i] for i in side} for side in (aside, set(range(number)) - aside))
+    torn = len(inside & outside)
+    refuse_unless(torn < 2, f"{torn} of {len(set(keys))} classes lie on both sides; deal out classes, not puzzles")
+    if torn:
+        (key,) = inside & outside
+        members = [i for i in range(number) if keys[i] == key]
+        here = sum(i in aside for i in members)
+        raise Refused(
+            f"one class is cut in two: of its {len(members)} puzzles {here} are put aside, the others are in training. "
+            "Look at what happens to the class dealt last",
+        )
+    refuse_unless(
+        len(aside) < number / 2, f"it puts {len(aside)} of {number} puzzles aside: that is the side to train on"
+    )
+    largest = max(Counter(keys).values())
+    refuse_unless(
+        abs(len(aside) - number / 10) < largest,
+        f"it puts {len(aside)} of {number} puzzles aside; a tenth is {number / 10:.0f}, missed by less than a class",
+    )
+    return aside
+
+
+def grouped(keys):
+    classes = {}
+    for index, key in enumerate(keys):
+        classes.setdefault(key, []).append(index)
+    return list(classes.values())
+
+
+def shuffled(members, seed):
+    order = torch.randperm(len(members), generator=torch.Generator().manual_seed(seed)).tolist()
+    return [members[i] for i in order]
+
+
+def one_more(keys, seed):
+    flat = [index for group in shuffled(grouped(keys), seed) for index in group]
+    return set(flat[: len(keys) // 10 + 1])
+
+
+def puzzles_not_classes(keys, seed):
+    return set(shuffled(range(len(keys)), seed)[: len(keys) // 10])
+
+
+def tenth_of_the_classes(keys, seed):
+    groups = shuffled(grouped(keys), seed)
+    return {index for group in groups[: len(groups) // 10] for index in group}
+
+
+def other_side(keys, seed):
+    return set(range(len(keys))) - put_aside_whole_classes(keys, seed)
+
+
+def forgets_to_return(keys, seed):
+    put_aside_whole_classes(keys, seed)
+
+
+def seed_unused(keys, seed):
+    return put_aside_whole_classes(keys, 0)
+
+
+def seed_lost(keys, seed):
+    return put_aside_whole_classes(keys, random.randrange(10**9))
+
+
+EXERCISE = Code(
+    number="1.2",
+    title="the split that almost keeps its promise",
+    kind="find the bug",
+    minutes=10,
+    difficulty=2,
+    statement=STATEMENT,
+    hints=(
+        "Which lines know about classes, and which line only knows numbers of puzzles?",
+        "`shuffled` lists class after class. Where does the slice at a tenth cut that list?",
+        "Instead of slicing, go through `order` and add all members of a class at once, until a tenth is reached.",
+    ),
+    stub=put_aside,
+    package=put_aside_whole_classes,
+    probe=probe,
+    wrong={
+        one_more: "one class is cut in two",
+        puzzles_not_classes: "lie on both sides",
+        tenth_of_the_classes: "missed by less than a class",
+        forgets_to_return: "returns nothing",
+        other_side: "the side to train on",
+        seed_unused: "whatever the seed is",
+        seed_lost: "when it is called again",
+    },
+)
