@@ -23,6 +23,10 @@ def probe(f):
         y, z = recursion.latent_recursion(right, *states("x", "y", "z").values(), n)
         refuse_unless(result is not None, "it returns nothing; it should return (y, z)")
         refuse_unless(
+            n == 1 or len(mine.calls) != 2 * n,
+            f"with n = {n} it calls both updates {n} times each; the answer's line stands after the loop, not in it",
+        )
+        refuse_unless(
             len(mine.calls) == n + 1,
             f"with n = {n} it calls net {len(mine.calls)} times; {n} for z and 1 for y make {n + 1}",
         )
@@ -48,6 +52,13 @@ def one_too_few(net, x, y, z, n):
     return net(y, z), z
 
 
+def answer_in_the_loop(net, x, y, z, n):
+    for _ in range(n):
+        z = net(z, x + y)
+        y = net(y, z)
+    return y, z
+
+
 def answer_missing(net, x, y, z, n):
     for _ in range(n):
         z = net(z, x)
@@ -58,6 +69,13 @@ def roles_swapped(net, x, y, z, n):
     for _ in range(n):
         z = net(x + y, z)
     return net(y, z), z
+
+
+def first_thought_used(net, x, y, z, n):
+    thought = z
+    for _ in range(n):
+        thought = net(thought, x + y)
+    return net(y, z), thought
 
 
 def results_swapped(net, x, y, z, n):
@@ -84,8 +102,10 @@ EXERCISE = Code(
     wrong={
         question_leaks: "the question leaks",
         one_too_few: "calls net",
+        answer_in_the_loop: "stands after the loop",
         answer_missing: "does not see the answer",
         roles_swapped: "its state is the thought",
+        first_thought_used: "is another one",
         results_swapped: "the order is (y, z)",
     },
     names="",
