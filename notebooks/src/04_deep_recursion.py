@@ -389,7 +389,7 @@ print("After 18,000 calls' work:", at(curve[curve.work == 18]))
 #
 # The paper's Table 1 has 87.4 % with TRM's gradient and 56.5 % with the 1-step gradient on Sudoku-Extreme: 31 points,
 # one run each. Our runs neither confirm nor refute that. They are small boards, T = 2, a net of 0.1 million weights,
-# 1,000 steps, and one learning rate, tuned for the baseline only. One thing they do say: a cosine is no forecast. The
+# 1,000 steps, and one learning rate, tuned for none of the three. One thing they do say: a cosine is no forecast. The
 # 1-step nets had the best cosines above, and they did not come out ahead.
 #
 # ## Memory: n counts, T does not
