@@ -98,7 +98,7 @@ def test_wrong_answers_change_nothing_but_what_the_checks_say(tmp_path):
     for cell in nb.cells:
         for task in of_notebook(name):
             if cell.source == task.stub_source():
-                wrong = next(iter(task.wrong))
+                wrong = list(task.wrong)[-1]  # the first mistake of a bug to find may be the bug, which is no attempt
                 cell.source = f"{source_of(wrong)}\n\n{task.name} = {wrong.__name__}"
     build.execute(nb, ROOT / "notebooks", name, tmp_path / "answers")
     refused = 0
