@@ -632,12 +632,20 @@ def test_record_from_a_clean_tree_and_only_once(repository, room, capsys):
 
 def test_record_refuses_changed_settings_and_a_dirty_tree(repository, room, capsys):
     words = ["train", "tiny_sudoku", "--record", "--out", "out"]
-    for option in (["--steps", "3"], ["--batch", "3"], ["--eval-every", "3"], ["--precision", "bf16"]):
+    for option in (["--steps", "3"], ["--batch", "3"], ["--eval-every", "3"]):
         assert "--record keeps a recipe as it is" in refused(capsys, room, *words, *option)
     (repository / "trm_minimal" / "a.py").write_text("x = 2\n")
     assert "uncommitted changes (M trm_minimal/a.py); commit" in refused(capsys, room, *words)
     (repository / ".git" / "HEAD").write_text("nonsense")
     assert "git status" in refused(capsys, room, *words)
+
+
+def test_the_precision_of_a_record_is_the_machines(repository, capsys):
+    assert main(["train", "tiny_sudoku", "--precision", "bf16", "--record", "--out", "out"]) == 0
+    run = runs.Run(repository / "data" / "runs" / "tiny_sudoku" / "cpu-0")
+    assert run.recipe["precision"] == "torch.bfloat16" and "--precision bf16 --threads" in run.env["command"]
+    task = recipes.by_name("tiny_sudoku").task()
+    assert runs.check_recipe(run) + runs.check_first_steps(run, task) + runs.check_weights(run, task) == []
 
 
 def test_a_record_does_not_join_steps_of_two_versions(repository, room, capsys):

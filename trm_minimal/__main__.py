@@ -113,22 +113,23 @@ def train_command(arguments) -> int:
     """Train a recipe; with --record write a recorded run."""
     name, seed, device = arguments.recipe, arguments.seed, pick_device(arguments.device)
     options = {"steps": arguments.steps, "batch": arguments.batch, "eval_every": arguments.eval_every}
-    options["precision"] = PRECISIONS.get(arguments.precision)
     changed = {option: value for option, value in options.items() if value is not None}
     recipe = replace(recipes.by_name(name), **changed)
+    recipe = replace(recipe, precision=PRECISIONS.get(arguments.precision, recipe.precision))
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     facts = {"recipe": {"name": name} | recipes.describe(recipe)}
     record = runs.RUNS / name / f"{device}-{seed}"
     if arguments.record:
         if changed:
-            raise BadInput("--record keeps a recipe as it is; leave out --steps, --batch, --precision and --eval-every")
+            raise BadInput("--record keeps a recipe as it is; leave out --steps, --batch and --eval-every")
         if record.exists():
             raise BadInput(f"{record} is recorded already; remove it first, or take another --seed")
         runs.require_clean_tree()
         data_dir = " --data-dir FOLDER" if arguments.data_dir else ""  # no path of this machine in a record
-        words = f"train {name} --seed {seed} --device {device} --threads {torch.get_num_threads()}{data_dir} --record"
-        env = runs.environment(device, words)
+        precision = f" --precision {arguments.precision}" if arguments.precision else ""
+        words = f"train {name} --seed {seed} --device {device}{precision} --threads {torch.get_num_threads()}"
+        env = runs.environment(device, f"{words}{data_dir} --record")
         facts["code"] = env["sources"]  # so that --resume cannot join steps of two versions in one record
 
     task = recipe.task(data_dir=arguments.data_dir)
