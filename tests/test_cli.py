@@ -101,7 +101,7 @@ def refused(capsys, room, *words):
 
 @pytest.mark.parametrize(
     "words, told",
-    [([], ["doctor", "recipes", "data", "train", "evaluate", "solve", "Exit code"]), (["doctor"], ["check"]),
+    [([], ["doctor", "recipes", "data", "train", "bench", "evaluate", "solve", "Exit code"]), (["doctor"], ["check"]),
      (["recipes"], ["recipes sudoku_4x4"]), (["data"], ["list", "make", "build"]), (["data", "list"], ["sha256"]),
      (["data", "make"], ["--givens", "data make maze"]), (["data", "build"], ["official"]),
      (["train"], ["--resume", "--record", "--data-dir", "train sudoku_4x4"]),
@@ -485,7 +485,8 @@ def test_foreign_npy_files_in_a_built_folder(room, capsys):
 
 
 def test_unknown_recipe_missing_data_and_absent_device(trained, room, capsys, monkeypatch):
-    assert "the recipes are sudoku_4x4, " in refused(capsys, room, "train", "sudoku_5x5")
+    told = refused(capsys, room, "train", "sudoku_5x5")
+    assert "no recipe 'sudoku_5x5', but sudoku_" in told and "sudoku_6x6" in told and "recipes` lists all" in told
     assert "there is no recipe 'x'" in refused(capsys, room, "recipes", "x")
     for words in (["--data-dir", "nowhere"], []):
         error = refused(capsys, room, "train", "sudoku_extreme", *words)
@@ -643,7 +644,7 @@ def test_record_refuses_changed_settings_and_a_dirty_tree(repository, room, caps
 def test_the_precision_of_a_record_is_the_machines(repository, capsys):
     assert main(["train", "tiny_sudoku", "--precision", "bf16", "--record", "--out", "out"]) == 0
     run = runs.Run(repository / "data" / "runs" / "tiny_sudoku" / "cpu-0")
-    assert run.recipe["precision"] == "torch.bfloat16" and "--precision bf16 --threads" in run.env["command"]
+    assert run.recipe["precision"] == "torch.bfloat16" and "--threads 1 --precision bf16 --record" in run.env["command"]
     task = recipes.by_name("tiny_sudoku").task()
     assert runs.check_recipe(run) + runs.check_first_steps(run, task) + runs.check_weights(run, task) == []
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from trm_minimal.checkpoint import _official_names, from_official, to_official
 from trm_minimal.errors import BadInput
+from trm_minimal.lab.official import _official_names, from_official, to_official
 from trm_minimal.layers import PostNorm, Transposed
 from trm_minimal.losses import answer_loss, halting_loss, stablemax_cross_entropy, supervision_loss
 from trm_minimal.model import count_parameters

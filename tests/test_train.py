@@ -168,10 +168,10 @@ def test_one_step_is_one_optimizer_step_on_the_slots_own_labels(task):
     """Carried slots learn from their own labels: with none halted, new puzzles must not reach the loss."""
     recipe = tiny_recipe(halting=halt_at_the_end)
     state = TrainState(recipe, task, 0)
-    train_step(recipe, task, state)
+    train_step(recipe, state)
     labels = state.carry.labels.clone()
     state_steps = state.optimizer.state_dict()["state"][0]["step"]
-    train_step(recipe, task, state)
+    train_step(recipe, state)
     assert torch.equal(state.carry.labels, labels) and state.carry.steps.tolist() == [2] * 8
     assert state_steps + 1 == state.optimizer.state_dict()["state"][0]["step"] or state_steps == 2
 
@@ -216,7 +216,7 @@ def test_low_precision_stays_near_float32(task):
     for precision in (torch.float32, torch.bfloat16, torch.float16):
         recipe = tiny_recipe(precision=precision)
         state = TrainState(recipe, task, 0)
-        losses[precision] = torch.tensor([float(train_step(recipe, task, state)[0]) for _ in range(10)])
+        losses[precision] = torch.tensor([float(train_step(recipe, state)[0]) for _ in range(10)])
     for precision, near in ((torch.bfloat16, 0.01), (torch.float16, 0.002)):
         gap = (losses[torch.float32] - losses[precision]).abs()
         assert gap[0] < near and gap.mean() < 0.1  # later steps differ more: a slot may halt in one run only
@@ -226,7 +226,7 @@ def test_low_precision_stays_near_float32(task):
 def test_the_scale_of_float16_is_part_of_the_state(task, tmp_path):
     recipe = tiny_recipe(precision=torch.float16)
     state, other = TrainState(recipe, task, 0), TrainState(recipe, task, 0)
-    train_step(recipe, task, state)
+    train_step(recipe, state)
     state.scaler.update(new_scale=1234.0)
     state.save(tmp_path / "state.safetensors", {})
     other.load(tmp_path / "state.safetensors", {})
@@ -240,7 +240,7 @@ def test_the_gradient_is_clipped_to_the_recipes_norm(task):
         recipe = tiny_recipe(clip=clip)
         state = TrainState(recipe, task, 0)
         before = state.model.tokens_VD.detach().clone()
-        train_step(recipe, task, state)
+        train_step(recipe, state)
         moved[clip] = (state.model.tokens_VD.detach() - before).abs().max()
     assert moved[1e-14] < 0.1 * moved[1e9] and moved[1e9] == moved[float("inf")]
 
@@ -297,11 +297,11 @@ def test_float16_uses_a_scaler_that_reacts(task):
     """An overflow must halve the scale and skip the step, not poison the weights."""
     recipe = tiny_recipe(precision=torch.float16)
     state = TrainState(recipe, task, 0)
-    train_step(recipe, task, state)
+    train_step(recipe, state)
     before = weights(state)
     scale = state.scaler.get_scale()
     state.scaler.update(new_scale=float(2.0**127))
-    train_step(recipe, task, state)
+    train_step(recipe, state)
     assert same({k: v for k, v in before.items() if k.startswith("raw")},
                 {k: v for k, v in weights(state).items() if k.startswith("raw")})  # fmt: skip
     assert state.scaler.get_scale() < 2.0**127 and scale > 1
@@ -315,5 +315,5 @@ def test_the_loop_asks_a_task_for_nothing_but_its_interface():
         symmetries=partial(stay, length=16, vocab=6),
     )
     state = TrainState(tiny_recipe(), bare, 0)
-    loss, halted, solved = train_step(tiny_recipe(), bare, state)
+    loss, halted, solved = train_step(tiny_recipe(), state)
     assert loss.isfinite() and halted == 0 and solved == 0

@@ -1,9 +1,7 @@
 """The command line: `python -m trm_minimal --help`. Bad input ends with one sentence and exit code 2."""
 
 import argparse
-import importlib.util
 import json
-import platform
 import sys
 import time
 from dataclasses import replace
@@ -15,12 +13,12 @@ from tqdm import tqdm
 
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, copy_baseline
-from trm_minimal.lab import puzzles, recipes, runs
+from trm_minimal.lab import bench, doctor, puzzles, recipes, runs
+from trm_minimal.parallel import join
 from trm_minimal.tasks import Puzzles, files, maze, sudoku
 from trm_minimal.train import train
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "pandas")  # the notebooks need them, the package not
 GIVENS = {4: (4, 8), 6: (10, 16), 9: (28, 36)}
 
 
@@ -37,27 +35,9 @@ def pick_device(name: str) -> str:
     return name
 
 
-def doctor(arguments) -> int:
+def doctor_command(arguments) -> int:
     """Say what is here and what is missing, and train for two seconds. 1 if anything fails."""
-    torch_version = tuple(int(number) for number in torch.__version__.split(".")[:2])
-    missing = [package for package in COURSE if importlib.util.find_spec(package) is None]
-    checks = [
-        (sys.version_info >= (3, 11), f"Python {platform.python_version()}, 3.11 or newer is needed"),
-        (torch_version >= (2, 11), f"torch {torch.__version__}, 2.11 or newer is needed"),
-        (True, f"devices: {', '.join(devices())}"),
-        (True, f"packages that only the notebooks need: {', '.join(missing) or 'none'} missing"),
-    ]
-    for folder, odd in puzzles.check_shipped().items():
-        wrong = f": {', '.join(odd)} differs from the README or is missing, fetch it again" if odd else ""
-        checks.append((not odd, f"data/puzzles/{folder}{wrong}"))
-    recipe = replace(recipes.by_name("sudoku_4x4"), steps=8, eval_every=8, eval_puzzles=8)
-    started = time.perf_counter()
-    try:
-        loss = train(recipe, recipe.task(), seed=0).curve[-1]["loss"]
-        result = f"mean loss {loss:.2f}, {time.perf_counter() - started:.1f} s"
-        checks.append((True, f"8 training steps of sudoku_4x4: {result}"))
-    except (BadInput, Diverged) as error:
-        checks.append((False, f"8 training steps of sudoku_4x4: {error}"))
+    checks = doctor.examine(devices())
     for good, text in checks:
         print("OK  " if good else "FAIL", text)
     return 0 if all(good for good, _ in checks) else 1
@@ -116,8 +96,7 @@ def train_command(arguments) -> int:
     changed = {option: value for option, value in options.items() if value is not None}
     recipe = replace(recipes.by_name(name), **changed)
     recipe = replace(recipe, precision=PRECISIONS.get(arguments.precision, recipe.precision))
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.threads or torch.get_num_threads())
     facts = {"recipe": {"name": name} | recipes.describe(recipe)}
     record = runs.RUNS / name / f"{device}-{seed}"
     if arguments.record:
@@ -126,25 +105,22 @@ def train_command(arguments) -> int:
         if record.exists():
             raise BadInput(f"{record} is recorded already; remove it first, or take another --seed")
         runs.require_clean_tree()
-        data_dir = " --data-dir FOLDER" if arguments.data_dir else ""  # no path of this machine in a record
         precision = f" --precision {arguments.precision}" if arguments.precision else ""
-        words = f"train {name} --seed {seed} --device {device}{precision} --threads {torch.get_num_threads()}"
-        env = runs.environment(device, f"{words}{data_dir} --record")
+        data_dir = " --data-dir FOLDER" if arguments.data_dir else ""  # no path of this machine in a record
+        words = f"train {name} --seed {seed} --device {device} --threads {torch.get_num_threads()}"
+        env = runs.environment(device, f"{words}{precision}{data_dir} --record")
         facts["code"] = env["sources"]  # so that --resume cannot join steps of two versions in one record
 
     task = recipe.task(data_dir=arguments.data_dir)
     out = arguments.out or Path("runs") / name / f"{device}-{seed}"
     state_path = out / "state.safetensors"
-    if arguments.resume and not state_path.is_file():
-        raise BadInput(f"{out} holds no run to resume; leave out --resume to start one")
-    if state_path.exists() and not arguments.resume:
-        raise BadInput(f"{out} already holds a run; go on with it by --resume, or name another --out")
-    if not arguments.resume:
-        with runs.new_folder(out):
-            pass  # made now: a folder that cannot be written is known before the first step, not after an hour
-
-    started = time.perf_counter()
-    state = train(recipe, task, seed, device=device, path=state_path, facts=facts, resume=arguments.resume)
+    with join(device) as (workers, mine):
+        if not workers.rank:
+            runs.require_place(out, state_path, arguments.resume)
+        started, options = time.perf_counter(), {"path": state_path, "facts": facts, "resume": arguments.resume}
+        state = train(recipe, task, seed, device=mine, workers=workers, **options)
+    if workers.rank:  # the first of several processes says and writes everything
+        return 0
     seconds, memory, last = time.perf_counter() - started, runs.peak_memory_mib(), state.curve[-1]
     weights = out / "weights.safetensors"
     runs.save_weights(weights, state.ema.model, {"recipe": name, "seed": seed, "step": state.step})
@@ -155,7 +131,7 @@ def train_command(arguments) -> int:
     print(f"EMA weights in {weights}")
     if arguments.record:
         times = {"wall_seconds": round(seconds, 1), "training_seconds": round(state.seconds, 1)}
-        env |= times | {"peak_memory_mib": memory}
+        env |= times | {"peak_memory_mib": memory, "processes": workers.count}
         runs.write_run(record, name, recipe, task, state, seed, env)
         print(f"recorded in {record}")
     return 0
@@ -187,6 +163,20 @@ def evaluate(arguments) -> int:
     print("\nstep  exact   cells")
     for step, shares in enumerate(zip(scored["exact_by_step"], scored["cells_by_step"], strict=True), 1):
         print(f"{step:4}  " + "  ".join(f"{share:.4f}" for share in shares))
+    return 0
+
+
+def bench_command(arguments) -> int:
+    """Time the training steps of a recipe."""
+    device, recipe = pick_device(arguments.device), recipes.by_name(arguments.recipe)
+    recipe = replace(recipe, precision=PRECISIONS.get(arguments.precision, recipe.precision))
+    recipe = replace(recipe, batch=arguments.batch or recipe.batch)
+    torch.set_num_threads(arguments.threads or torch.get_num_threads())
+    task = recipe.task(data_dir=arguments.data_dir)
+    print(f"{arguments.recipe}, {recipe.precision}, batch {recipe.batch}, {torch.get_num_threads()} threads")
+    print(bench.report(recipe, task, device, arguments.steps))
+    if not arguments.brief:
+        print("\n" + bench.table(recipe, task, device, arguments.steps, partial(tqdm, unit="depth", leave=False)))
     return 0
 
 
@@ -241,8 +231,15 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(function=function)
         return added
 
+    def settings(command: argparse.ArgumentParser, least_batch: int) -> None:
+        command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
+        command.add_argument("--precision", choices=tuple(PRECISIONS), help="instead of the recipe's")
+        command.add_argument("--batch", type=whole(least_batch), help="instead of the recipe's")
+        command.add_argument("--threads", type=whole(1), help="CPU threads for torch")
+        command.add_argument("--data-dir", type=Path, help="the folder above the recipe's set, for published sets")
+
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    add(commands, "doctor", doctor, "check this machine and the shipped files, and train for two seconds")
+    add(commands, "doctor", doctor_command, "check this machine and the shipped files, and train for two seconds")
 
     command = add(commands, "recipes", list_recipes, "list the recipes, or print one in full", "recipes sudoku_4x4")
     command.add_argument("recipe", nargs="?", help="a name from the list")
@@ -275,16 +272,19 @@ def parser() -> argparse.ArgumentParser:
     command = add(commands, "train", train_command, "train a recipe", *examples)
     command.add_argument("recipe", help="a name that `recipes` lists")
     command.add_argument("--seed", type=whole(0), default=0, help="of weights and batches (default 0)")
-    command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
-    command.add_argument("--precision", choices=tuple(PRECISIONS), help="instead of the recipe's")
+    settings(command, least_batch=1)
     command.add_argument("--steps", type=whole(1), help="instead of the recipe's")
-    command.add_argument("--batch", type=whole(1), help="instead of the recipe's")
     command.add_argument("--eval-every", type=whole(1), help="steps between validations, instead of the recipe's")
-    command.add_argument("--threads", type=whole(1), help="CPU threads for torch")
-    command.add_argument("--data-dir", type=Path, help="the folder above the recipe's set, for published sets")
     command.add_argument("--out", type=Path, help="where to keep the run (default runs/RECIPE/DEVICE-SEED)")
     command.add_argument("--resume", action="store_true", help="go on with the run in --out, bit for bit on a CPU")
     command.add_argument("--record", action="store_true", help="write data/runs/RECIPE/DEVICE-SEED; needs a clean tree")
+
+    examples = ("bench sudoku_4x4", "bench sudoku_extreme --device cuda --data-dir FOLDER")
+    command = add(commands, "bench", bench_command, "time the training steps of a recipe on a device", *examples)
+    command.add_argument("recipe", help="a name that `recipes` lists")
+    settings(command, least_batch=2)
+    command.add_argument("--steps", type=whole(1), default=5, help="how many to time (default 5)")
+    command.add_argument("--brief", action="store_true", help="leave out the table over depths n, T and two batches")
 
     examples = ("evaluate data/checkpoints/sudoku_4x4.safetensors", "evaluate WEIGHTS --puzzles FILE.csv --json")
     command = add(commands, "evaluate", evaluate, "score a checkpoint on puzzles it was not trained on", *examples)

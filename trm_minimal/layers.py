@@ -73,15 +73,38 @@ class Rotary(nn.Module):
 
     def __init__(self, head_dim: int, length: int, base: float = 10_000.0):
         super().__init__()
-        speed_k = base ** (-torch.arange(0, head_dim, 2).float() / head_dim)
-        angle_LK = torch.outer(torch.arange(length).float(), speed_k).repeat(1, 2)
+        angle_LK = self.angles(head_dim, length, base).repeat(1, 2)
         self.register_buffer("cos_LK", angle_LK.cos(), persistent=False)
         self.register_buffer("sin_LK", angle_LK.sin(), persistent=False)
+
+    def angles(self, head_dim: int, length: int, base: float) -> Tensor:
+        speed_k = base ** (-torch.arange(0, head_dim, 2).float() / head_dim)
+        return torch.outer(torch.arange(length).float(), speed_k)
 
     def forward(self, x_BHLK: Tensor) -> Tensor:
         a, b = x_BHLK.chunk(2, dim=-1)
         turned_BHLK = torch.cat((-b, a), dim=-1)
         return (x_BHLK * self.cos_LK + turned_BHLK * self.sin_LK).to(x_BHLK.dtype)
+
+
+class GridRotary(Rotary):
+    """Rotary positions on a square board: half of each head turns with the row, half with the column.
+
+    So what a head sees depends on how far away a cell is and in which direction. The prefix lies in rows above the
+    board. The base is small: a board has few rows.
+    """
+
+    def __init__(self, head_dim: int, length: int, side: int, base: float = 100.0):
+        if head_dim % 4:
+            raise ValueError(f"a head of width {head_dim} cannot turn with rows and columns; take a multiple of 4")
+        self.side = side
+        super().__init__(head_dim, length, base)
+
+    def angles(self, head_dim: int, length: int, base: float) -> Tensor:
+        cell_L = torch.arange(length) - (length - self.side**2)
+        speed_k = base ** (-torch.arange(0, head_dim, 4).float() / head_dim)
+        places = (cell_L.div(self.side, rounding_mode="floor"), cell_L % self.side)
+        return torch.cat([torch.outer(place_L.float(), speed_k) for place_L in places], dim=1)
 
 
 class SelfAttention(nn.Module):

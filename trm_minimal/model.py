@@ -183,6 +183,15 @@ class TinyRecursiveModel(nn.Module):
             yield prediction
 
 
+def eager(model: TinyRecursiveModel) -> None:
+    """Run the net call by call, as it is written."""
+
+
+def compiled(model: TinyRecursiveModel) -> None:
+    """Fuse each call of the net (torch.compile). The recursion around it stays as it is written."""
+    model.net.compile()
+
+
 def count_parameters(model: nn.Module) -> int:
     """Trainable numbers without the table of puzzle identities, the way the paper and the official code count."""
     return sum(weight.numel() for name, weight in model.named_parameters() if name != "puzzles_ND")

@@ -2,6 +2,7 @@
 
 Mixed precision is entered here and nowhere else. A run is a function of (recipe, task, seed); every random draw comes
 from the CPU generators in its state, so a GPU run sees the batches of a CPU run, and a killed run resumes bit for bit.
+Between two looks at the loss nothing waits for the device.
 """
 
 import math
@@ -13,14 +14,17 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from trm_minimal import checkpoint
+from trm_minimal.batches import Batches
 from trm_minimal.ema import EMA
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, exact_by_step
 from trm_minimal.halting import Carry, empty_carry, refill
 from trm_minimal.losses import supervision_loss
 from trm_minimal.model import TinyRecursiveModel
+from trm_minimal.parallel import Workers
 
 PARTS = ("dim", "layers", "prefix", "q_outputs", "block", "recurrence", "init", "positions", "recursion")  # of a model
+ALONE = Workers()
 LOG_EVERY = 10  # steps between looks at the loss: each look waits for the device
 
 
@@ -33,24 +37,38 @@ def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiv
 
 
 class TrainState:
-    """Everything that the next step depends on."""
+    """Everything that the next step depends on. With several workers, the carry holds the slots of this one."""
 
-    def __init__(self, recipe, task, seed: int, device: str = "cpu"):
+    def __init__(self, recipe, task, seed: int, device: str = "cpu", workers: Workers = ALONE):
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
+        self.workers = workers
         self.model = build_model(recipe, task.vocab_size, task.length, seed).to(device)
         self.ema = EMA(self.model, recipe.ema)
-        self.optimizer = recipe.optimizer(self.model.parameters())
+        recipe.compilation(self.model)  # after the copy: only the model that learns is compiled
+        self.optimizer = recipe.optimizer(self.model.named_parameters())
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.scaler = torch.amp.GradScaler(device.split(":")[0], enabled=recipe.precision is torch.float16)
         names = ("data", "halting", "depth", "init")
         self.generators = {name: torch.Generator().manual_seed(seed + 1_000_003 * i) for i, name in enumerate(names)}
-        blank_BL = torch.zeros(recipe.batch, task.length, dtype=torch.long, device=device)
-        self.carry = empty_carry(self.model, blank_BL, blank_BL)
+        self.batches = Batches(task, recipe.batch, self.generators["data"], torch.device(device), workers)
+        if recipe.batch % workers.count:
+            raise BadInput(f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change --batch")
+        blank_BL = torch.zeros(recipe.batch // workers.count, task.length, dtype=torch.long, device=device)
+        probe = torch.Generator()
+        before = probe.get_state()
+        self.carry = empty_carry(self.model, blank_BL, blank_BL, probe)
+        if workers.count > 1 and not probe.get_state().equal(before):
+            raise BadInput("random initial states are drawn by one process only; train this recipe without torchrun")
 
     def save(self, path: Path, facts: dict) -> None:
-        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        """Write everything to `path`, the slots of all workers. All must call it; the first writes."""
+        if self.batches.drawn:
+            raise ValueError(f"{len(self.batches.drawn)} batches are drawn ahead; save where none is")
+        carry = {f"carry/{name}": self.workers.whole(tensor) for name, tensor in self.carry._asdict().items()}
+        if self.workers.rank:
+            return
+        tensors = carry | {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"ema/{name}": tensor for name, tensor in self.ema.model.state_dict().items()}
-        tensors |= {f"carry/{name}": tensor for name, tensor in self.carry._asdict().items()}
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in self.generators.items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": value for name, value in slots.items()}
@@ -75,7 +93,7 @@ class TrainState:
         checkpoint.load_weights(self.model, parts["model"], str(path))
         checkpoint.load_weights(self.ema.model, parts["ema"], str(path))
         device = self.model.tokens_VD.device
-        self.carry = Carry(**{name: tensor.to(device) for name, tensor in parts["carry"].items()})
+        self.carry = Carry(**{name: self.workers.mine(tensor).to(device) for name, tensor in parts["carry"].items()})
         for name, generator in self.generators.items():
             generator.set_state(parts["generator"][name])
         slots: dict[int, dict[str, Tensor]] = {}
@@ -87,16 +105,14 @@ class TrainState:
         self.step, self.curve, self.seconds = found["step"], found["curve"], found["seconds"]
 
 
-def train_step(recipe, task, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
+def train_step(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
     """One supervision step of every slot. Returns (mean loss, puzzles that halted, those of them exactly right)."""
-    model, carry, draw = state.model, state.carry, state.generators
-    device = carry.inputs.device
+    model, draw, workers = state.model, state.generators, state.workers
+    device = state.carry.inputs.device
 
     depth = recipe.depth(state.step, draw["depth"])
-    rows_B = torch.randint(len(task.train.inputs_NL), (recipe.batch,), generator=draw["data"])
-    move = task.symmetries(recipe.batch, draw["data"])
-    inputs_BL, labels_BL = (move(tokens_NL[rows_B]).to(device) for tokens_NL in task.train)
-    carry = refill(model, carry, inputs_BL, labels_BL, draw["init"])
+    left = min(recipe.steps - state.step, recipe.eval_every - state.step % recipe.eval_every)
+    carry = refill(model, state.carry, *state.batches.next(left), draw["init"])
 
     # The cache must be off: up to torch 2.8 it kept casts made under no_grad, and with T > 1 only the heads learned.
     with torch.autocast(device.type, recipe.precision, recipe.precision is not torch.float32, cache_enabled=False):
@@ -104,6 +120,7 @@ def train_step(recipe, task, state: TrainState) -> tuple[Tensor, Tensor, Tensor]
     loss_B, solved_B = supervision_loss(recipe.cross_entropy, prediction.logits, prediction.q, carry.labels)
 
     state.scaler.scale(loss_B.mean()).backward()
+    workers.average_gradients(model)
     state.scaler.unscale_(state.optimizer)
     nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
     for group, base_lr in zip(state.optimizer.param_groups, state.base_lrs, strict=True):
@@ -113,16 +130,20 @@ def train_step(recipe, task, state: TrainState) -> tuple[Tensor, Tensor, Tensor]
     state.optimizer.zero_grad()
     state.ema.update(model)
 
-    steps_B = carry.steps + 1
-    halted_B = recipe.halting(prediction.q.detach(), steps_B, recipe.N_sup, draw["halting"])
-    state.carry = Carry(carry.inputs, carry.labels, prediction.y, prediction.z, steps_B, halted_B)
+    # Every worker knows q, steps, loss and success of all slots: the halting draws are those of a single process.
+    of_slots_4B = torch.stack((prediction.q.detach(), carry.steps + 1, loss_B.detach(), solved_B))
+    q_B, steps_B, loss_B, solved_B = workers.whole(of_slots_4B, dim=1)
+    halted_B = recipe.halting(q_B, steps_B.long(), recipe.N_sup, draw["halting"])
+    mine = workers.mine(halted_B)
+    state.carry = Carry(carry.inputs, carry.labels, prediction.y, prediction.z, carry.steps + 1, mine)
     state.step += 1
-    return loss_B.detach().mean(), halted_B.sum(), (solved_B & halted_B).sum()
+    return loss_B.mean(), halted_B.sum(), (solved_B.bool() & halted_B).sum()
 
 
 def exact_on(recipe, model, puzzles) -> float:
     """Exact accuracy after N_sup steps at the recipe's test depth."""
-    answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth)
+    with torch.compiler.set_stance("force_eager"):  # other shapes and another precision than in training
+        answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth)
     return float(exact_by_step(answers, puzzles.labels_NL)[-1].double().mean())
 
 
@@ -136,22 +157,31 @@ def stop_unless_finite(state: TrainState, losses: Tensor, path: Path | None) -> 
         raise Diverged(f"a weight is not finite after step {state.step}; {kept}")
 
 
-def train(recipe, task, seed: int, *, device="cpu", path: Path | None = None, facts=None, resume=False) -> TrainState:
+def train(
+    recipe, task, seed: int, *, device="cpu", workers=ALONE, path: Path | None = None, facts=None, resume=False
+) -> TrainState:
     """Train to the last step; validate with raw and EMA weights every `eval_every` steps and save the state to `path`.
 
     `facts` (recipe, seed) are stored in the state and must agree when `resume` is asked for. Diverged on a loss that
     is not finite: the state on disk is then the last good one.
     """
     facts = {"kind": "training state", "seed": seed} | (facts or {})
-    state = TrainState(recipe, task, seed, device)
+    state = TrainState(recipe, task, seed, device, workers)
     if resume:
         state.load(path, facts)
     validation = type(task.validation)(*(tokens_NL[: recipe.eval_puzzles] for tokens_NL in task.validation))
     since_eval: list[tuple[Tensor, Tensor, Tensor]] = []
     started, validated = time.perf_counter(), {}
-    with tqdm(total=recipe.steps, initial=state.step, unit="step", dynamic_ncols=True, mininterval=0.5) as bar:
+    with tqdm(
+        total=recipe.steps,
+        initial=state.step,
+        unit="step",
+        dynamic_ncols=True,
+        mininterval=0.5,
+        disable=workers.rank > 0,
+    ) as bar:
         while state.step < recipe.steps:
-            since_eval.append(train_step(recipe, task, state))
+            since_eval.append(train_step(recipe, state))
             bar.update()
             at_eval = state.step % recipe.eval_every == 0 or state.step == recipe.steps
             if state.step % LOG_EVERY and not at_eval:

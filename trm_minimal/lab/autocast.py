@@ -36,7 +36,7 @@ def trained(cache_enabled: bool, steps: int, seed: int) -> dict:
     task = recipe.task()
     state = TrainState(recipe, task, seed)
     with patch("torch.autocast", partial_autocast(cache_enabled)):
-        losses = [float(train_step(recipe, task, state)[0]) for _ in tqdm(range(steps), unit="step")]
+        losses = [float(train_step(recipe, state)[0]) for _ in tqdm(range(steps), unit="step")]
     exact = exact_on(recipe, state.model, task.validation)
     return {"seed": seed, "first_loss": losses[0], "last_loss": sum(losses[-10:]) / 10, "exact": exact}
 

@@ -102,11 +102,22 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise BadInput(f"cannot write {folder} ({reason}); choose a folder that is writable and has room") from error
 
 
+def require_place(out: Path, state_path: Path, resume: bool) -> None:
+    """BadInput when `out` holds a run that is not to be gone on with, or none that is, or cannot be written."""
+    if resume and not state_path.is_file():
+        raise BadInput(f"{out} holds no run to resume; leave out --resume to start one")
+    if state_path.exists() and not resume:
+        raise BadInput(f"{out} already holds a run; go on with it by --resume, or name another --out")
+    if not resume:
+        with new_folder(out):
+            pass  # made now: a folder that cannot be written is known before the first step, not after an hour
+
+
 def first_losses(recipe: Recipe, task: Task, seed: int) -> list[float]:
     """The losses of the first five steps, in float32 on the CPU whatever the recipe's precision."""
     recipe = replace(recipe, precision=torch.float32)
     state = TrainState(recipe, task, seed)
-    return [float(train_step(recipe, task, state)[0]) for _ in range(FIRST_STEPS)]
+    return [float(train_step(recipe, state)[0]) for _ in range(FIRST_STEPS)]
 
 
 def score(recipe: Recipe, task: Task, model: TinyRecursiveModel, puzzles: Puzzles, progress=iter) -> dict:

@@ -118,6 +118,26 @@ def braided_maze(size: int, generator: torch.Generator, min_path: int = 0, opene
     return _maze(size, generator, min_path, opened=opened, min_ways=2)
 
 
+def noise_maze(size: int, generator: torch.Generator, min_path: int = 0) -> tuple[str, str]:
+    """(question, answer) after the recipe of Maze-Hard, on a board of any size: each cell is a wall with a probability
+    that is uniform in 0.3 to 0.5 for each maze, S and G are free cells. Two or more shortest paths of min_path steps or
+    more; the answer is the one that the label rule takes."""
+    for _ in range(10_000):
+        share, draws_L = torch.rand((), generator=generator), torch.rand(size * size, generator=generator)
+        tokens_L = torch.where(draws_L < 0.3 + 0.2 * share, WALL, SPACE)
+        free = (tokens_L == SPACE).nonzero().flatten()
+        if len(free) < 2:
+            continue
+        start, goal = free[torch.randperm(len(free), generator=generator)[:2]]
+        tokens_L[start], tokens_L[goal] = START, GOAL
+        if distances(tokens_L[None])[0, start] < max(min_path, 2):
+            continue
+        answer_NL, unique_N = labels(tokens_L[None])
+        if not unique_N:
+            return tuple("".join(SYMBOLS[token] for token in board) for board in (tokens_L, answer_NL[0]))
+    raise BadInput(f"none of 10,000 mazes of size {size} has a path of {min_path} steps; ask for a shorter one.")
+
+
 # Finding the way: one breadth-first search in all boards at once. A board lies in one flat array with a wall column
 # behind each row and a wall row behind each board, so four offsets are all there is to a neighbour.
 

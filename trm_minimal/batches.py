@@ -1,0 +1,52 @@
+"""Training batches: drawn on the CPU, built on the device, where the puzzles lie.
+
+Every draw comes from one CPU generator, so a run sees the same batches on every device. For a GPU many steps are drawn
+ahead and shipped in one copy that nothing waits for: it never stands still for the next batch.
+
+Dimension key: A steps drawn ahead, B batch (slots), L cells, V vocabulary.
+"""
+
+from collections import deque
+
+import torch
+from torch import Tensor
+
+from trm_minimal.parallel import Workers
+
+AHEAD = 64  # steps in a shipment to a GPU; 30x30 boards at batch 768 take 90 MB
+
+
+class Batches:
+    """A stream of (inputs_BL, labels_BL), long: random training puzzles, each turned by a random symmetry."""
+
+    def __init__(
+        self, task, batch: int, generator: torch.Generator, device: torch.device, workers: Workers, ahead=None
+    ):
+        self.task, self.batch, self.generator, self.device, self.workers = task, batch, generator, device, workers
+        self.inputs_NL, self.labels_NL = (tokens_NL.to(device) for tokens_NL in task.train)
+        self.ahead = ahead or (AHEAD if device.type == "cuda" else 1)
+        self.drawn: deque = deque()
+
+    def draw(self, steps: int) -> None:
+        """Draw and ship this many batches. Each worker draws all of them, and ships its own slots."""
+        rows_AB, moves = [], []
+        for _ in range(steps):
+            rows_AB.append(torch.randint(len(self.inputs_NL), (self.batch,), generator=self.generator))
+            moves.append(self.task.symmetries(self.batch, self.generator))
+        cells_ABL, values_ABV = (torch.stack(parts) for parts in zip(*moves, strict=True))
+        whole = torch.stack(rows_AB).int(), cells_ABL.short(), values_ABV.short()
+        shipped = (self.ship(self.workers.mine(part, dim=1)) for part in whole)
+        self.drawn.extend((type(moves[0]), *parts) for parts in zip(*shipped, strict=True))
+
+    def ship(self, tensor: Tensor) -> Tensor:
+        """To the device; to a GPU from pinned memory, so that the copy runs beside the work there."""
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
+
+    def next(self, left: int) -> tuple[Tensor, Tensor]:
+        """The next batch. `left` steps are left until the state is saved: nothing is drawn past that."""
+        if not self.drawn:
+            self.draw(min(self.ahead, left))
+        move_type, *parts = self.drawn.popleft()
+        rows_B, cells_BL, values_BV = (part.to(self.device).long() for part in parts)
+        move = move_type(cells_BL, values_BV)
+        return move(self.inputs_NL[rows_B]), move(self.labels_NL[rows_B])
