@@ -62,7 +62,7 @@ for ax, (name, copy) in zip(axes, views.items(), strict=True):
 plt.show()
 steps = (one.labels_NL == maze.PATH).sum() + 1
 shortest = maze.is_shortest_path(*eight).sum()
-print(f"Figure: one maze with its path of {steps} steps, turned by a quarter, by a half, and mirrored.",
+print(f"Figure: one maze with its path of {steps} steps, a quarter turn, a half, and a mirror image.",
       f"In {shortest} of all 8 copies the turned path is a shortest path.")
 
 # %% [markdown]
@@ -327,7 +327,7 @@ ax.set(xlabel="share of the run that is done", ylabel="learning rate, of its pea
 ax.legend(loc=(0.66, 0.56))
 plt.show()
 print("Figure: learning rate along a run. The official one peaks after 3 % of it. Ours rises and",
-      " falls along half a cosine; the tutorial's climb in a line and end far below 1.")
+      "falls along half a cosine; the tutorial's climb in a line and end far below 1.")
 
 # %% [markdown]
 # **What you should see.** Two runs that end in their warm-up. In the stored measurements of the shorter one no maze
