@@ -62,7 +62,7 @@ for ax, (name, copy) in zip(axes, views.items(), strict=True):
 plt.show()
 steps = (one.labels_NL == maze.PATH).sum() + 1
 shortest = maze.is_shortest_path(*eight).sum()
-print(f"Figure: one maze with its path of {steps} steps, a quarter turn, a half, and a mirror image.",
+print(f"Figure: one maze with its path of {steps} steps, two turns and a mirror image.",
       f"In {shortest} of all 8 copies the turned path is a shortest path.")
 
 # %% [markdown]
@@ -315,7 +315,7 @@ official, short = recipes.sudoku_extreme().schedule, recipes.maze_9x9()
 plans = {"official": (official, 65_100, 1e-4), "tutorial, 625 steps": (official, 625, 1e-4),
          "tutorial, 156 steps": (official, 156, 1e-4),
          "maze_9x9, this course": (short.schedule, short.steps, 1.5e-3)}
-fig, ax = plt.subplots(figsize=(8, 3.2))
+fig, ax = plt.subplots(figsize=(7, 2.7))
 print("                         steps   highest rate   mean, of the planned peak")
 for (name, (schedule, steps, peak)), (colour, marker, dashes) in zip(plans.items(), STROKES,
                                                                    strict=False):
@@ -324,7 +324,7 @@ for (name, (schedule, steps, peak)), (colour, marker, dashes) in zip(plans.items
             markevery=(steps // 20, steps // 6), ls=(0, dashes) if dashes else "-", label=name)
     print(f"{name:>22} {steps:7,} {peak * max(share):14.1e} {sum(share) / steps:14.0%}")
 ax.set(xlabel="share of the run that is done", ylabel="learning rate, of its peak")
-ax.legend(loc=(0.66, 0.56))
+ax.legend(loc=(0.66, 0.5))
 plt.show()
 print("Figure: learning rate along a run. The official one peaks after 3 % of it. Ours rises and",
       "falls along half a cosine; the tutorial's climb in a line and end far below 1.")
@@ -345,7 +345,7 @@ mazes_run = [run for run in runs.read_runs("maze_9x9") if not run.superseded]
 rows = [(row["step"], which, row[column]) for run in mazes_run for row in run.curve
         for which, column in (("raw weights", "raw"), ("averaged (EMA)", "ema"))]
 table = pd.DataFrame(rows, columns=["step", "weights", "exact"])
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(3, 2))
+fig, axes = plt.subplots(1, 2, figsize=(8, 2.7), width_ratios=(3, 2))
 sns.lineplot(table, x="step", y="exact", hue="weights", style="weights", markers=("o", "s"),
              dashes=((4, 2), ""), palette=(COLOURS[1], INK), errorbar=("pi", 100), ax=axes[0])
 axes[0].legend(title=None, loc="lower right")
@@ -382,7 +382,7 @@ for text, decay, updates in (("maze_9x9", short.ema, short.steps), ("the paper",
 cells_N = pd.read_csv(files.PUZZLES / "maze-9x9" / "test.csv").rating  # S and G counted
 bins = {"9": (9, 9), "11": (11, 11), "13": (13, 13), "15": (15, 15), "17-19": (17, 19),
         "21-31": (21, 31)}
-fig, axes = plt.subplots(1, 3, figsize=(8, 3.1), sharey=True)
+fig, axes = plt.subplots(1, 3, figsize=(8, 2.8), sharey=True)
 for ax, step in zip(axes, (1, 2, 16), strict=True):
     right = dict.fromkeys(bins, 0)
     for seed, (run, marker) in enumerate(zip(mazes_run, "osD", strict=True)):
@@ -545,7 +545,7 @@ looks = dict(zip(kinds, STROKES, strict=False))
 rows = [(kind, row["step"], row["ema"]) for kind, seeds in trained.items() for run in seeds
         for row in run.curve]
 curves = pd.DataFrame(rows, columns=["mazes", "optimizer step", "exact"])
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), width_ratios=(3, 2))
+fig, axes = plt.subplots(1, 2, figsize=(8, 3), width_ratios=(3, 2))
 for kind, (colour, marker, dashes) in looks.items():
     sns.lineplot(curves[curves.mazes == kind], x="optimizer step", y="exact", color=colour,
                  marker=marker, ls=(0, dashes) if dashes else "-", errorbar=("pi", 100), ax=axes[0],
