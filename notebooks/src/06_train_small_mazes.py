@@ -347,7 +347,7 @@ rows = [(row["step"], which, row[column]) for run in mazes_run for row in run.cu
 table = pd.DataFrame(rows, columns=["step", "weights", "exact"])
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.7), width_ratios=(3, 2))
 sns.lineplot(table, x="step", y="exact", hue="weights", style="weights", markers=("o", "s"),
-             dashes=((4, 2), ""), palette=(COLOURS[1], INK), errorbar=("pi", 100), ax=axes[0])
+             dashes=((4, 2), ""), palette=(COLOURS[1], INK), errorbar=("pi", 100), err_kws={"lw": 0}, ax=axes[0])
 axes[0].legend(title=None, loc="lower right")
 axes[0].set(xlabel="optimizer step", ylabel="exact, held-out mazes", ylim=(-0.03, 1.03))
 axes[1].plot([short.schedule(step, short.steps) for step in range(short.steps)], color=INK)
@@ -548,12 +548,12 @@ curves = pd.DataFrame(rows, columns=["mazes", "optimizer step", "exact"])
 fig, axes = plt.subplots(1, 2, figsize=(8, 3), width_ratios=(3, 2))
 for kind, (colour, marker, dashes) in looks.items():
     sns.lineplot(curves[curves.mazes == kind], x="optimizer step", y="exact", color=colour,
-                 marker=marker, ls=(0, dashes) if dashes else "-", errorbar=("pi", 100), ax=axes[0],
-                 label=kind)
+                 marker=marker, ls=(0, dashes) if dashes else "-", errorbar=("pi", 100),
+                 err_kws={"lw": 0}, ax=axes[0], label=kind)
     for x, metric in enumerate(scores):
         place = [x + 0.15 * (list(looks).index(kind) - 1)] * len(scores[metric][kind])
         axes[1].plot(place, scores[metric][kind], marker, color=colour, mfc="none")
-axes[0].set(ylabel="exact, validation mazes (EMA)", ylim=(-0.03, 1.03))
+axes[0].set(ylabel="exact, validation (EMA)", ylim=(-0.03, 1.03))
 axes[1].set(ylabel="test mazes", ylim=(-0.03, 1.03), xlim=(-0.5, 1.5))
 axes[1].set_xticks((0, 1), ("exact:\nthe labelled path", "any\nshortest path"))
 plt.show()
