@@ -338,7 +338,8 @@ print("Figure: learning rate along a run. The official one peaks after 3 % of it
 # ## Averaged weights
 #
 # The second clock of a run is the EMA's **half-life**, $\ln 0.5 / \ln d$ steps for decay $d$: the age at which a weight's
-# share has fallen by half. It must be short against the run, and long enough to average over something.
+# share has fallen by half. It must be short against the run, and long enough to average over something. (The three
+# runs below computed in `bfloat16`.)
 
 # %% tags=["figure"]
 mazes_run = [run for run in runs.read_runs("maze_9x9") if not run.superseded]
@@ -347,7 +348,8 @@ rows = [(row["step"], which, row[column]) for run in mazes_run for row in run.cu
 table = pd.DataFrame(rows, columns=["step", "weights", "exact"])
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.7), width_ratios=(3, 2))
 sns.lineplot(table, x="step", y="exact", hue="weights", style="weights", markers=("o", "s"),
-             dashes=((4, 2), ""), palette=(COLOURS[1], INK), errorbar=("pi", 100), err_kws={"lw": 0}, ax=axes[0])
+             dashes=((4, 2), ""), palette=(COLOURS[1], INK), errorbar=("pi", 100),
+             err_kws={"lw": 0}, ax=axes[0])
 axes[0].legend(title=None, loc="lower right")
 axes[0].set(xlabel="optimizer step", ylabel="exact, held-out mazes", ylim=(-0.03, 1.03))
 axes[1].plot([short.schedule(step, short.steps) for step in range(short.steps)], color=INK)
