@@ -566,12 +566,15 @@ found = verdict(scores["exact"], along, as_is)
 print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 
 # %% [markdown]
-# **What you should see.** Read the verdicts first; they are computed from the seeds, and say "no claim" where the seeds
-# overlap. TODO
+# **What you should see.** Read the verdicts first: they are computed from the seeds, and say "no claim" where seeds
+# overlap. Then compare the two scores. A net that finds a shortest path, but not the labelled one, is right in *any* and
+# wrong in *exact*. Where both are low, the paths themselves are missing. Contradicting labels can do that: cell by cell
+# the best guess is the more frequent answer, and a mixture of two paths is no path.
 #
-# It fits a report from outside: one reproduction of TRM on Maze-Hard fell from 85.1 % to 10.1 % exact with the eight
-# transforms on ([Lattice Deduction Transformers](https://arxiv.org/abs/2605.08605)). The cure is one line, `maze.relabelled`. The lesson is wider. *A symmetry of
-# the question is a symmetry of the data only if the labels obey it.*
+# At full size, the authors of [Lattice Deduction Transformers](https://arxiv.org/abs/2605.08605) report that their
+# reproduction of TRM on Maze-Hard fell from 85.1 % to 10.1 % exact with the eight transforms on. Relabelling is one
+# line. The lesson is wider: *a symmetry of the question is a symmetry of the data only if the labels obey it*. In
+# notebooks 01 and 05 they did: a perfect maze has one path, a Sudoku one solution.
 #
 # ## Play
 #
