@@ -47,12 +47,12 @@ torch.set_num_threads(1)
 # ## Eight mazes for one
 #
 # Turn a maze, and its solution turns along. So the square's eight symmetries (four turns, and four of the mirror image)
-# make eight puzzles of one, for free. Below, a 7x7 maze whose walls are random noise, like those of the benchmark
+# make eight puzzles of one, for free. Below, a 6x6 maze whose walls are random noise, like those of the benchmark
 # *Maze-Hard*.
 
 # %% tags=["figure"]
-noise = maze.load("maze-7x7-noise", symmetries=maze.none)
-one = Puzzles(*(tokens_NL[476:477] for tokens_NL in noise.train))
+noise = maze.load("maze-6x6-noise", symmetries=maze.none)
+one = Puzzles(*(tokens_NL[658:659] for tokens_NL in noise.train))
 eight = maze.plain_eightfold(one)
 views = {"as it is": 0, "quarter turn": 1, "half turn": 2, "left and right exchanged": 4}
 fig, axes = plt.subplots(1, 4, figsize=(8, 2.3))
@@ -423,7 +423,7 @@ print("Figure: share of test mazes solved, by cells on the path, three seeds wit
 # %%
 moves = ("as it is", "quarter turn", "half turn", "three quarters", "left - right", "up - down",
          "over one diagonal", "over the other")
-sets = {"maze-generated": "30x30", "maze-7x7-noise": "7x7"}
+sets = {"maze-generated": "30x30", "maze-6x6-noise": "6x6"}
 found = {}
 for name, size in sets.items():
     task = maze.load(name, symmetries=maze.none)
@@ -438,7 +438,7 @@ for name, size in sets.items():
     shared = (path & (ruled.labels_NL == maze.PATH)).sum(1) / path.sum(1)
     found[size] = follow.double().mean(0), shared.view(-1, 8).mean(0)
 print("\n                    follow the rule      path cells shared with the rule's label")
-print("                     30x30      7x7       30x30      7x7")
+print("                     30x30      6x6       30x30      6x6")
 for move, *shares in zip(moves, *(found[size][0] for size in sets.values()),
                          *(found[size][1] for size in sets.values()), strict=True):
     print(f"{move:>18}", *(f"{share:8.0%}" for share in shares[:2]), "  ",
@@ -473,11 +473,11 @@ print("Figure: a maze with its label; after a quarter turn with the turned label
 # ## A live run over the recorded ones
 #
 # Now everything at once: the package's `train_step` on the 8,000 mazes of *your* `eightfold`, with a seed of its own, on one
-# CPU thread in `float32`. The recipe `maze_7x7_noise_relabelled` was recorded with other seeds. We run its first steps
+# CPU thread in `float32`. The recipe `maze_6x6_noise_relabelled` was recorded with other seeds. We run its first steps
 # only, about half a minute, and ask whether the loss is where it was then.
 
 # %% tags=["train"]
-name = "maze_7x7_noise_relabelled"
+name = "maze_6x6_noise_relabelled"
 recipe, recorded = recipes.by_name(name), runs.read_runs(name)
 rows = max(1, 150 // recipe.eval_every)  # of the recorded curve
 task = replace(recipe.task(), train=Puzzles(*eightfold(*noise.train)))
@@ -516,8 +516,8 @@ print("Figure: training loss. The live run falls like the recorded ones; the mea
 # labels follow the rule: *exact*, the labelled path; and *any*, a shortest path, whichever.
 
 # %% tags=["recorded"]
-kinds = {"as they are": "maze_7x7_noise", "turned along": "maze_7x7_noise_plain",
-         "relabelled": "maze_7x7_noise_relabelled"}
+kinds = {"as they are": "maze_6x6_noise", "turned along": "maze_6x6_noise_plain",
+         "relabelled": "maze_6x6_noise_relabelled"}
 trained = {kind: runs.read_runs(recipe_name) for kind, recipe_name in kinds.items()}
 scores = {"exact": {}, "any": {}}
 for kind, seeds in trained.items():
@@ -584,7 +584,7 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 #
 # ## Limits
 #
-# - 7x7 boards, 1,000 mazes, short runs, one net and one learning rate, three seeds. Whether relabelling helps at 30x30
+# - 6x6 boards, 1,000 mazes, short runs, one net and one learning rate, three seeds. Whether relabelling helps at 30x30
 #   is open: the recipes `maze_hard`, `maze_hard_plain` and `maze_hard_relabelled` are there, and want a GPU.
 # - At equal steps the three kinds also differ in how often a maze is seen again.
 # - The formats were compared over twenty steps of a tiny net. That says nothing about the end of a long run.
