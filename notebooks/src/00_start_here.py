@@ -344,8 +344,8 @@ strip(mazes, questions[which], labels[which], played, 0, (0, 1, 2, 3, N_sup))
 # | 03 | [Thinking in a loop](03_thinking_in_a_loop.ipynb) | the recursion, from plain numbers to tensors |
 # | 04 | [Deep recursion](04_deep_recursion.ipynb) | which rounds carry gradient, and what that costs |
 # | 05 | [Deep supervision](05_deep_supervision.ipynb) | slots, halting, the Q head and its calibration |
-# | 06 | Train: mazes with mixed precision | the training loop, line by line |
-# | 07 | Train: Sudoku from 4x4 to Extreme | time to accuracy, up to the paper's task |
+# | 06 | [Train: small mazes](06_train_small_mazes.ipynb) | the training step, line by line; labels that contradict each other |
+# | 07 | [Train: Sudoku](07_train_sudoku.ipynb) | from 4x4 to hard 9x9, and what the paper's task costs |
 # | 08 | Watch it think | every inner state, where answers settle, how they fail |
 # | 09 | Ablations | what each part is worth, with seeds |
 # | 10 | Stability and plasticity | gates, residuals, and a much-told story tested |

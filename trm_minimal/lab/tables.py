@@ -17,17 +17,19 @@ def _share(run: Run) -> str:
 def runs_table(runs: list[Run]) -> str:
     """One row a run, for data/runs/README.md."""
     lines = [
-        "| run | test puzzles | exact | raw weights | early exit: exact, mean steps | steps | minutes | commit |",
-        "|---|---|---|---|---|---|---|---|",
+        "| run | test puzzles | exact | raw weights | early exit: exact, mean steps | steps | trained in | "
+        "minutes | commit |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for run in runs:
         test, name = run.eval["test"], "/".join(run.folder.parts[-2:])
         early = test["ema"]["early_exit"]
         mark = ", superseded" if run.superseded else ""
+        precision = run.recipe["precision"].removeprefix("torch.")
         lines.append(
             f"| [{name}]({name}) | {test['n']} | {_share(run)} | {exact_accuracy(test['raw']):.3f} | "
             f"{early['exact']:.3f}, {early['mean_steps']:.2f} | {run.recipe['steps']} | "
-            f"{run.env['wall_seconds'] / 60:.0f} | {run.env['commit'][:7]}{mark} |"
+            f"{precision} | {run.env['wall_seconds'] / 60:.0f} | {run.env['commit'][:7]}{mark} |"
         )
     return "\n".join(lines)
 
