@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from trm_minimal.layers import (
     TRUNCATED_STD,
+    GridRotary,
     Linear,
     PostNorm,
     Rotary,
@@ -69,6 +70,21 @@ def test_rotary_scores_depend_on_the_distance_alone():
         diagonal = scores_LL.diagonal(offset)
         torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
     torch.testing.assert_close(turn(q).norm(dim=-1), q.norm(dim=-1))
+
+
+def test_grid_rotary_scores_depend_on_the_step_in_rows_and_columns_alone():
+    side, prefix = 4, 3
+    turn = GridRotary(8, prefix + side * side, side)
+    q, k = (random(8, seed=seed).expand(1, 1, prefix + side * side, 8) for seed in (0, 1))
+    scores = (turn(q) @ turn(k).transpose(-1, -2))[0, 0, prefix:, prefix:].view(side, side, side, side)
+    torch.testing.assert_close(scores[1, 1, 2, 3], scores[0, 0, 1, 2])
+    torch.testing.assert_close(scores[3, 2, 1, 2], scores[2, 0, 0, 0])
+    assert len({round(float(scores[0, 0, row, column]), 4) for row in range(side) for column in range(side)}) == 16
+    one_apart = scores[0, 3, 1, 0], scores[0, 0, 0, 1]  # neighbours in the flat sequence, but not on the board
+    assert abs(one_apart[0] - one_apart[1]) > 1e-3
+    torch.testing.assert_close(turn(q).norm(dim=-1), q.norm(dim=-1))
+    with pytest.raises(ValueError, match=r"width 6 .* multiple of 4"):
+        GridRotary(6, 16, 4)
 
 
 def test_the_mixer_normalises_over_positions_first():

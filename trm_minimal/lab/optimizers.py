@@ -23,7 +23,11 @@ class MuonAdamW:
         scaled = {"momentum": momentum, "adjust_lr_fn": "match_rms_adamw"}
         self.muon = torch.optim.Muon(matrices, lr=lr, weight_decay=weight_decay, **scaled)
         self.adamw = torch.optim.AdamW(rest, lr=lr, betas=betas, weight_decay=weight_decay)
-        self.param_groups = self.muon.param_groups + self.adamw.param_groups
+
+    @property
+    def param_groups(self) -> list[dict]:
+        """Those of both. (torch makes new ones when a state is loaded, so none are kept here.)"""
+        return self.muon.param_groups + self.adamw.param_groups
 
     def step(self) -> None:
         self.muon.step()

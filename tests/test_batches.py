@@ -1,0 +1,96 @@
+"""Batches: the same whatever the shipment, on every device; nothing is drawn past the save; shares make the whole."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from trm_minimal.batches import Batches
+from trm_minimal.lab.recipes import by_name
+from trm_minimal.parallel import Workers
+from trm_minimal.train import TrainState, train_step
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", params=["sudoku_6x6", "maze_9x9", "maze_7x7_noise_relabelled"])
+def task(request):
+    return by_name(request.param).task()
+
+
+def seeded():
+    return torch.Generator().manual_seed(3)
+
+
+def stream(task, steps, device=CPU, workers=None, **keywords):
+    batches = Batches(task, 6, seeded(), device, workers or Workers(), **keywords)
+    return [batches.next(steps - step) for step in range(steps)]
+
+
+def same(one, two):
+    pairs = zip(one, two, strict=True)
+    return all(torch.equal(a.cpu(), b.cpu()) for batch, other in pairs for a, b in zip(batch, other, strict=True))
+
+
+def test_a_batch_is_drawn_rows_moved_by_a_drawn_symmetry(task):
+    draw, drawn = seeded(), []
+    for _ in range(3):
+        rows_B = torch.randint(len(task.train), (6,), generator=draw)
+        move = task.symmetries(6, draw)
+        drawn.append(tuple(move(tokens_NL[rows_B]) for tokens_NL in task.train))
+    assert same(stream(task, 3), drawn) and not same(drawn[:2], drawn[1:])
+
+
+@pytest.mark.parametrize("ahead", [2, 5, 100])
+def test_drawing_ahead_changes_no_batch_and_never_passes_the_save(task, ahead):
+    assert same(stream(task, 11, ahead=ahead), stream(task, 11))
+    generator, left = seeded(), 7
+    batches = Batches(task, 6, generator, CPU, Workers(), ahead=ahead)
+    for step in range(left):
+        batches.next(left - step)
+    assert not batches.drawn
+    step_by_step = seeded()
+    slow = Batches(task, 6, step_by_step, CPU, Workers())
+    for _ in range(left):
+        slow.next(1)
+    assert torch.equal(generator.get_state(), step_by_step.get_state())
+
+
+def test_the_shares_of_three_workers_make_the_whole_batch(task):
+    parts = [stream(task, 4, workers=Workers(rank, 3)) for rank in range(3)]
+    joined = [tuple(torch.cat(part) for part in zip(*batches, strict=True)) for batches in zip(*parts, strict=True)]
+    assert same(joined, stream(task, 4))
+
+
+def test_a_state_with_batches_drawn_ahead_is_not_saved(tmp_path):
+    recipe = replace(by_name("sudoku_4x4"), dim=16, batch=4)
+    state = TrainState(recipe, recipe.task(), 0)
+    state.batches.ahead = 3
+    train_step(recipe, state)
+    with pytest.raises(ValueError, match="2 batches are drawn ahead"):
+        state.save(tmp_path / "state.safetensors", {})
+    train_step(recipe, state)
+    train_step(recipe, state)
+    state.save(tmp_path / "state.safetensors", {})
+
+
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+
+
+@gpu
+def test_a_gpu_sees_the_batches_of_a_cpu(task):
+    assert same(stream(task, 70, torch.device("cuda")), stream(task, 70))
+
+
+@gpu
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [(torch.float32, 2e-3), (torch.bfloat16, 0.05), (torch.float16, 0.05)]
+)
+def test_the_first_losses_on_a_gpu_are_those_of_a_cpu_in_float32(precision, tolerance):
+    """20 steps, mean distance; single steps may differ more once a slot halts in one run only."""
+    recipe = by_name("sudoku_4x4")
+    task = recipe.task()
+    cpu, cuda = TrainState(recipe, task, 0), TrainState(replace(recipe, precision=precision), task, 0, "cuda")
+    here = torch.stack([train_step(recipe, cpu)[0] for _ in range(20)])
+    there = torch.stack([train_step(replace(recipe, precision=precision), cuda)[0] for _ in range(20)]).cpu()
+    assert (here - there).abs().mean() < tolerance
