@@ -13,7 +13,7 @@ from trm_minimal.train import TrainState, train_step
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module", params=["sudoku_6x6", "maze_9x9", "maze_7x7_noise_relabelled"])
+@pytest.fixture(scope="module", params=["sudoku_6x6", "maze_9x9", "maze_6x6_noise_relabelled"])
 def task(request):
     return by_name(request.param).task()
 

@@ -16,7 +16,7 @@ from trm_minimal.tasks.maze import GOAL, PATH, SPACE, START, SYMBOLS, WALL
 
 DATA = Path(os.environ.get("TRM_DATA", files.PUZZLES.parents[2] / "shared" / "data"))
 SHIPPED = sorted(path.parent for path in files.PUZZLES.glob("maze-*/train.csv"))
-SEEDED = {"maze-9x9": (9, 8, 9), "maze-15x15": (15, 24, 15), "maze-7x7-noise": (7, 8, 7)}  # size, path floor, seed
+SEEDED = {"maze-9x9": (9, 8, 9), "maze-15x15": (15, 24, 15), "maze-6x6-noise": (6, 7, 6)}  # size, path floor, seed
 NOISE = {"maze": maze.noise_maze, "source": "noise"}  # how the last of them is made
 
 
@@ -428,7 +428,7 @@ def test_make_says_when_there_are_not_so_many():
 def test_shipped_mazes(folder):
     """Hashes and counts as the README says, answers by the rule, splits without a common wall layout."""
     readme = (folder / "README.md").read_text()
-    least = {"maze-9x9": 9, "maze-15x15": 25, "maze-7x7-noise": 9, "maze-generated": 110}
+    least = {"maze-9x9": 9, "maze-15x15": 25, "maze-6x6-noise": 8, "maze-generated": 110}
     layouts = {}
     for path in sorted(folder.glob("*.csv")):
         rows = files.read_csv(path)
@@ -452,11 +452,11 @@ def test_shipped_mazes_are_what_their_readme_command_makes(name):
     }
     counts = {split: len(rows) for split, rows in shipped.items()}
     readme = (files.PUZZLES / name / "README.md").read_text()
-    kind, said = (NOISE, ', maze=maze.noise_maze, source="noise"') if name == "maze-7x7-noise" else ({}, "")
+    kind, said = (NOISE, ', maze=maze.noise_maze, source="noise"') if name == "maze-6x6-noise" else ({}, "")
     command = f"maze.make({size}, {json.dumps(counts)}, generator, min_path={floor}{said})"
     assert "".join(command.split()) in "".join(readme.split())  # the linter folds long lines
     assert maze.make(size, counts, seeded(seed), floor, **kind) == shipped
 
 
 def test_four_families_are_shipped():
-    assert [folder.name for folder in SHIPPED] == ["maze-15x15", "maze-7x7-noise", "maze-9x9", "maze-generated"]
+    assert [folder.name for folder in SHIPPED] == ["maze-15x15", "maze-6x6-noise", "maze-9x9", "maze-generated"]

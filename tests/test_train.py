@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.halting import halt_at_the_end
 from trm_minimal.lab.recipes import by_name, describe
 from trm_minimal.layers import mlp_mixer
-from trm_minimal.model import TinyRecursiveModel
+from trm_minimal.model import TinyRecursiveModel, compiled
 from trm_minimal.schedules import Depth, constant, curriculum, uniform, warmup, warmup_cosine
 from trm_minimal.tasks import Puzzles, stay
 from trm_minimal.train import TrainState, build_model, exact_on, train, train_step
@@ -305,6 +306,26 @@ def test_float16_uses_a_scaler_that_reacts(task):
     assert same({k: v for k, v in before.items() if k.startswith("raw")},
                 {k: v for k, v in weights(state).items() if k.startswith("raw")})  # fmt: skip
     assert state.scaler.get_scale() < 2.0**127 and scale > 1
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler, and g++ is not installed")
+def test_a_compiled_net_trains_as_the_written_one(task, tmp_path):
+    """And its state is the same file: a run may go on without a compiler."""
+    eager_recipe = tiny_recipe(steps=3, depth=constant(1, 1))  # fewer graphs to compile
+    recipe = replace(eager_recipe, compilation=compiled)
+    losses = []
+    for each in (eager_recipe, recipe):
+        state = TrainState(each, task, 0)
+        losses.append([float(train_step(each, state)[0]) for _ in range(3)])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert state.model.net._compiled_call_impl is not None and state.ema.model.net._compiled_call_impl is None
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert 0 <= exact_on(recipe, state.model, Puzzles(*(tokens_NL[:5] for tokens_NL in task.test))) <= 1
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before  # scoring compiles nothing
+    state.save(tmp_path / "state.safetensors", {})
+    other = TrainState(eager_recipe, task, 0)
+    other.load(tmp_path / "state.safetensors", {})
+    assert same(state.model.state_dict(), other.model.state_dict())
 
 
 def test_the_loop_asks_a_task_for_nothing_but_its_interface():

@@ -198,11 +198,11 @@ def maze_15x15() -> Recipe:
     )
 
 
-def maze_7x7_noise() -> Recipe:
-    """1,000 mazes of 7x7 after the recipe of Maze-Hard, each with several shortest paths; no augmentation."""
+def maze_6x6_noise() -> Recipe:
+    """1,000 mazes of 6x6 after the recipe of Maze-Hard, each with several shortest paths; no augmentation."""
     return replace(
         maze_9x9(),
-        task=partial(maze.load, "maze-7x7-noise", symmetries=maze.none),
+        task=partial(maze.load, "maze-6x6-noise", symmetries=maze.none),
         dim=64,
         steps=1_000,
         eval_every=100,
@@ -210,16 +210,16 @@ def maze_7x7_noise() -> Recipe:
     )
 
 
-def maze_7x7_noise_plain() -> Recipe:
+def maze_6x6_noise_plain() -> Recipe:
     """The same mazes in their 8 symmetries, the labels turned along."""
-    task = partial(maze.load, "maze-7x7-noise", symmetries=maze.none, prepare=maze.plain_eightfold)
-    return replace(maze_7x7_noise(), task=task)
+    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.plain_eightfold)
+    return replace(maze_6x6_noise(), task=task)
 
 
-def maze_7x7_noise_relabelled() -> Recipe:
+def maze_6x6_noise_relabelled() -> Recipe:
     """The same mazes in their 8 symmetries, the labels made anew by their own rule."""
-    task = partial(maze.load, "maze-7x7-noise", symmetries=maze.none, prepare=maze.relabelled)
-    return replace(maze_7x7_noise(), task=task)
+    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.relabelled)
+    return replace(maze_6x6_noise(), task=task)
 
 
 def sudoku_6x6() -> Recipe:
@@ -309,7 +309,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         *(sudoku_4x4, sudoku_6x6, sudoku_9x9, maze_9x9, maze_15x15),
         *(sudoku_6x6_short, sudoku_6x6_one_step, sudoku_6x6_full_gradient, sudoku_6x6_no_halting),
         sudoku_6x6_attention,
-        *(maze_7x7_noise, maze_7x7_noise_plain, maze_7x7_noise_relabelled),
+        *(maze_6x6_noise, maze_6x6_noise_plain, maze_6x6_noise_relabelled),
         *(sudoku_extreme_small, maze_hard_small),
         *(sudoku_extreme, sudoku_extreme_fast, maze_hard, maze_hard_plain, maze_hard_relabelled, maze_hard_fast),
     )
