@@ -235,7 +235,7 @@ print("Ten of them, searched for a second solution: none has one.")
 #
 # The paper's 87.4 % comes from the mixer. With self-attention instead, the same recipe gave 74.7 % (Table 1, one run
 # each). Why might that be? On a small fixed board the mixer can give each pair of cells its own weight. Attention must
-# find out by content who shares a row. Here both train on 6x6 for equal steps, three seeds each, cost beside.
+# compute such weights anew, from content and place. Here both train on 6x6 for equal steps, three seeds each, cost beside.
 
 # %% tags=["recorded"]
 def plain(recipe):
