@@ -199,14 +199,16 @@ def maze_15x15() -> Recipe:
 
 
 def maze_6x6_noise() -> Recipe:
-    """1,000 mazes of 6x6 after the recipe of Maze-Hard, each with several shortest paths; no augmentation."""
+    """1,000 mazes of 6x6 in the manner of Maze-Hard, each with several shortest paths; no augmentation."""
     return replace(
         maze_9x9(),
         task=partial(maze.load, "maze-6x6-noise", symmetries=maze.none),
         dim=64,
         steps=1_000,
-        eval_every=100,
-        eval_puzzles=250,
+        schedule=partial(warmup_cosine, over=50),
+        ema=0.97,
+        eval_every=50,
+        eval_puzzles=100,
     )
 
 

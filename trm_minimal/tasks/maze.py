@@ -118,13 +118,15 @@ def braided_maze(size: int, generator: torch.Generator, min_path: int = 0, opene
     return _maze(size, generator, min_path, opened=opened, min_ways=2)
 
 
-def noise_maze(size: int, generator: torch.Generator, min_path: int = 0) -> tuple[str, str]:
+def noise_maze(
+    size: int, generator: torch.Generator, min_path: int = 0, walls: tuple[float, float] = (0.3, 0.5)
+) -> tuple[str, str]:
     """(question, answer) after the recipe of Maze-Hard, on a board of any size: each cell is a wall with a probability
-    that is uniform in 0.3 to 0.5 for each maze, S and G are free cells. Two or more shortest paths of min_path steps or
+    that is drawn between `walls` for each maze, S and G are free cells. Two or more shortest paths of min_path steps or
     more; the answer is the one that the label rule takes."""
     for _ in range(10_000):
         share, draws_L = torch.rand((), generator=generator), torch.rand(size * size, generator=generator)
-        tokens_L = torch.where(draws_L < 0.3 + 0.2 * share, WALL, SPACE)
+        tokens_L = torch.where(draws_L < walls[0] + (walls[1] - walls[0]) * share, WALL, SPACE)
         free = (tokens_L == SPACE).nonzero().flatten()
         if len(free) < 2:
             continue
