@@ -199,8 +199,8 @@ print("Figure: exact accuracy on validation puzzles against training minutes, me
 # **What you should see.** On the lower rungs: nothing, then nearly everything. Exact accuracy needs *all* cells, so it stays at zero while
 # the cells improve, and then jumps. Whoever gives up on the flat part never sees the jump.
 #
-# The clock is rough: the machines were shared, some runs used bfloat16 and some float32, and the oldest recorded only
-# wall-clock time, validation included. Read factors of two as noise.
+# The clock is rough: the machines were shared, some runs used bfloat16 and some float32. The oldest runs recorded only
+# wall-clock time, validation included; they are drawn only where a rung has no other. Read factors of two as noise.
 #
 # ## Why so few puzzles are enough: symmetries
 #
