@@ -424,7 +424,7 @@ print(f"18 hours for sudoku_extreme are {costs['sudoku_extreme'] / 18 / 3600 / 1
 
 # %% tags=["timing"]
 tiny = replace(small, batch=16)
-measured = [cost for cost in bench.costs(tiny, fours, "cpu", steps=3) if cost.batch == 16]
+measured = [cost for cost in bench.costs(tiny, fours, "cpu", steps=9) if cost.batch == 16]
 (fixed, forward, backward), miss = bench.fit(measured)
 for cost in measured:
     law = fixed + forward * cost.calls[0] + backward * cost.calls[1]
@@ -434,9 +434,11 @@ print(f"law: {1000 * fixed:.1f} ms + {1000 * forward:.2f} ms a call forward",
       f"+ {1000 * backward:.2f} ms a call backward; largest miss {miss:.0%}")
 
 # %% [markdown]
-# A fixed part, a price for each of the $T(n+1)$ calls forward, and about double that price for each of the $n+1$ calls
-# backward. `python -m trm_minimal bench RECIPE --device cuda` prints the same for any recipe and machine, with the share
-# of what the machine could do. Run it before a long training: a minute of it tells you the hours.
+# A fixed part, a price for each of the $T(n+1)$ calls forward, a price for each of the $n+1$ calls backward. By the count
+# of products a call backward costs double. How the fit shares the time between the two is delicate, as both counts grow
+# together; on a busy machine it wanders, and the largest miss tells. `python -m trm_minimal bench RECIPE --device cuda`
+# prints the same for any recipe and machine, with the share of what the machine could do. Run it before a long training:
+# a minute of it tells you the hours.
 #
 # **What others report** for one GPU, exact accuracy on Sudoku-Extreme. The columns in the middle are not small print:
 # rows with other training data or test puzzles do not compare. None of it was run by us.
