@@ -584,8 +584,9 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 #
 # ## Limits
 #
-# - 6x6 boards with fewer walls than Maze-Hard's (denser ones want more training), 1,000 mazes, short runs, one net and one learning rate, three seeds. Whether relabelling helps at 30x30
-#   is open: the recipes `maze_hard`, `maze_hard_plain` and `maze_hard_relabelled` are there, and want a GPU.
+# - 6x6 boards with fewer walls than Maze-Hard's (denser ones want more training), 1,000 mazes, short runs, one net and one
+#   learning rate, three seeds. Whether relabelling helps at 30x30 is open: the recipes `maze_hard`, `maze_hard_plain` and
+#   `maze_hard_relabelled` are there, and want a GPU.
 # - At equal steps the three kinds also differ in how often a maze is seen again.
 # - The formats were compared over twenty steps of a tiny net. That says nothing about the end of a long run.
 # - Nothing here ran on a GPU. What we say of GPUs is cited.

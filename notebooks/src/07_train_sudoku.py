@@ -2,14 +2,14 @@
 # # 7 · Train: Sudoku from 4x4 to Extreme
 #
 # The best-known number of TRM is 87.4 %: the share of *Sudoku-Extreme* that a net of 5 million parameters solves. This
-# notebook climbs towards it, rung by rung: a 4x4 net that you train in half a minute, recorded runs on 6x6 and 9x9, hard
+# notebook climbs towards it, rung by rung: a 4x4 net that you train within a minute, recorded runs on 6x6 and 9x9, hard
 # puzzles. Then it counts what the last rung costs, and says where our ladder ends.
 #
 # - **You will be able to** train a recipe and judge the result; put an interval on an accuracy; say what makes a Sudoku
 #   hard, and what a net learns from easy ones; count the floating-point work of a run before you start it.
 # - **You need** notebooks 00 to 05. Notebook 06 explains the precision of the training loop, which is used here as it is.
 # - **Time**: 60 minutes to read and solve, about a minute and a half to run.
-# - **Hardware**: two CPU cores. The last section tells what a GPU would do; none is needed.
+# - **Hardware**: any laptop CPU; one thread is enough. The last section tells what a GPU would do; none is needed.
 # - **What varies**: the live training, and the times. Live scores of hard puzzles are printed as coarse bands.
 #
 # Paper: arXiv 2510.04871, section 5 and Table 1. Official code: `README.md`, `config/`, `dataset/build_sudoku_dataset.py`.
@@ -74,7 +74,7 @@ print("My guess: a share of", guesses.get(my_guess, "?"))
 # %% [markdown]
 # ## Rung one: 4x4, live
 #
-# The bottom of the ladder fits into half a minute. `train(recipe, task, seed)` is the loop that you wrote in notebook 05,
+# The bottom of the ladder fits into a minute. `train(recipe, task, seed)` is the loop that you wrote in notebook 05,
 # with all its parts. The recipe is `sudoku_4x4`, shortened to 300 steps.
 #
 # What is held out? New *puzzles*: no test puzzle equals a training puzzle, even after turning it and renaming its digits.
@@ -82,11 +82,9 @@ print("My guess: a share of", guesses.get(my_guess, "?"))
 # that a net learns the rules well enough to use them on new givens, and no more.
 
 # %% tags=["train"]
-torch.set_num_threads(2)  # for this cell only
 small = recipes.sudoku_4x4()
 fours = small.task()
 state = train(replace(small, steps=300, eval_every=300), fours, seed=0)
-torch.set_num_threads(1)
 print({name: value and round(value, 3) for name, value in state.curve[-1].items()})
 
 # %% tags=["gate"]
@@ -196,8 +194,8 @@ print("Figure: exact accuracy on validation puzzles against training minutes, me
       ", ".join(f"{float(f'{t:.1g}'):g} min ({rung})" for rung, t in first.items()) + ".")
 
 # %% [markdown]
-# **What you should see.** On the lower rungs: nothing, then nearly everything. Exact accuracy needs *all* cells, so it stays at zero while
-# the cells improve, and then jumps. Whoever gives up on the flat part never sees the jump.
+# **What you should see.** On the lower rungs: nothing, then nearly everything. Exact accuracy needs *all* cells, so it
+# stays at zero while the cells improve, and then jumps. Whoever gives up on the flat part never sees the jump.
 #
 # The clock is rough: the machines were shared, some runs used bfloat16 and some float32. The oldest runs recorded only
 # wall-clock time, validation included; they are drawn only where a rung has no other. Read factors of two as noise.
@@ -265,9 +263,10 @@ words = {1: "every mixer seed is above every attention seed, as in the paper",
 print("Verdict:", words[above] if enough else "fewer than three seeds on a side; no claim yet")
 
 # %% [markdown]
-# Equal steps are not equal work, and the learning rate was chosen with the mixer, so attention plays away from
-# home. (The precision of the training stands beside each run; scores are always taken in float32.) The comparison also holds one board size. On large boards the mixer's weights between cells grow with the square
-# of the length: on Maze-Hard the paper's mixer solved nothing, and attention 85.3 %.
+# Equal steps are not equal work, and the learning rate was chosen with the mixer, so attention plays away from home.
+# (The precision of the training stands beside each run; scores are always taken in float32.) The comparison also holds
+# one board size. On large boards the mixer's weights between cells grow with the square of the length: on Maze-Hard the
+# paper's mixer solved nothing, and attention 85.3 %.
 #
 # ## What makes a Sudoku hard
 #
