@@ -573,9 +573,8 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 # **What you should see.** Read the verdicts first: they are computed from the seeds, and say "no claim" where seeds
 # overlap. Then compare the two scores. A net that finds a shortest path, but not the labelled one, is right in *any* and
 # wrong in *exact*. Where both are low, the paths themselves are missing. Contradicting labels can do that: cell by cell
-# the best guess is the more frequent answer, and a mixture of two paths is no path. Last, compare with the training
-# mazes (each is counted when it halts). A net that does better there than on new ones has begun to learn them by heart.
-# Right labels in eight views close that gap; over a run this short that need not show in the score on new mazes.
+# the best guess is the more frequent answer, and a mixture of two paths is no path. Last, the training mazes: a net
+# that does better there than on new ones has begun to learn them by heart. Eight lawful views close that gap.
 #
 # At full size, the authors of [Lattice Deduction Transformers](https://arxiv.org/abs/2605.08605) report that their
 # reproduction of TRM on Maze-Hard fell from 85.1 % to 10.1 % exact with the eight transforms on. Relabelling is one
@@ -590,7 +589,7 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 #
 # ## Limits
 #
-# - 6x6 boards with fewer walls than Maze-Hard's (denser ones want more training), 1,000 mazes, short runs, one net and one
+# - 6x6 boards with fewer walls than Maze-Hard's, 1,000 mazes, short runs, one net and one
 #   learning rate, three seeds. Whether relabelling helps at 30x30 is open: the recipes `maze_hard`, `maze_hard_plain` and
 #   `maze_hard_relabelled` are there, and want a GPU.
 # - At equal steps the three kinds also differ in how often a maze is seen again.
