@@ -339,7 +339,7 @@ def test_a_folder_without_puzzles_or_of_two_sizes_is_refused(tmp_path):
 def test_the_readme_counts_what_is_shipped():
     lines = (files.PUZZLES / "README.md").read_text().splitlines()
     folders = sorted(path.parent for path in files.PUZZLES.glob("*/train.csv"))
-    assert len(folders) == 7
+    assert len(folders) == 8
     for folder in folders:
         line = next(line for line in lines if line.startswith(f"| [{folder.name}]({folder.name}/README.md) |"))
         paths = [folder / f"{split}.csv" for split in ("train", "validation", "test")]
