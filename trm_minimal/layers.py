@@ -120,10 +120,13 @@ class SelfAttention(nn.Module):
         self.rotation = rotation(dim // heads, length)
 
     def forward(self, x_BLD: Tensor) -> Tensor:
-        B, L, D = x_BLD.shape
-        q_BHLK, k_BHLK, v_BHLK = self.qkv(x_BLD).view(B, L, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        seen_BHLK = F.scaled_dot_product_attention(self.rotation(q_BHLK), self.rotation(k_BHLK), v_BHLK)
-        return self.out(seen_BHLK.transpose(1, 2).reshape(B, L, D))
+        seen_BHLK = F.scaled_dot_product_attention(*self.queries_keys_values(x_BLD))
+        return self.out(seen_BHLK.transpose(1, 2).flatten(2))
+
+    def queries_keys_values(self, x_BLD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Each [B, H, L, K]; queries and keys are rotated."""
+        q_BHLK, k_BHLK, v_BHLK = self.qkv(x_BLD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return self.rotation(q_BHLK), self.rotation(k_BHLK), v_BHLK
 
 
 class PostNorm(nn.Module):

@@ -55,6 +55,7 @@ class Task:
     symmetries: Callable[[int, torch.Generator], Move]  # (batch, CPU generator) -> a random Move
     is_solution: Callable[[Tensor, Tensor], Tensor]  # (inputs_BL, prediction_BL) -> bool_B: any valid answer counts
     parse: Callable[[str], Tensor]  # a question as text -> tokens_L; BadInput when it is no such puzzle
+    solve: Callable[[Tensor], Tensor]  # a question that parse has given -> its answer, by search
     draw: Callable[[Tensor], str]  # tokens_L -> the board in text, several lines
 
     @property

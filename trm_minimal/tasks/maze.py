@@ -349,6 +349,7 @@ def board(length: int, symmetries: Callable[[int], Symmetries] = dihedral) -> Ta
         symmetries=symmetries(size),
         is_solution=is_shortest_path,
         parse=partial(parse, size=size),
+        solve=lambda tokens_L: labels(tokens_L[None])[0][0],
         draw=partial(draw, size),
     )
 

@@ -375,6 +375,12 @@ def check(shape: Shape, question: str, where: str = "the puzzle") -> Tensor:
     return files.encode([question], shape.symbols, where)[0]
 
 
+def answer(shape: Shape, tokens_L: Tensor) -> Tensor:
+    """The solution of a question that `check` has passed."""
+    grid = "".join(shape.symbols[token] for token in tokens_L.tolist())
+    return files.encode(solve(shape, grid, limit=1)[0], shape.symbols, "the puzzle")[0]
+
+
 def draw(shape: Shape, tokens_L: Tensor) -> str:
     """The board as text, with lines between the boxes."""
     cells = [shape.symbols[token] for token in tokens_L.tolist()]
@@ -429,6 +435,7 @@ def board(length: int, symmetries: Callable[[Shape], Callable[[int, torch.Genera
         symmetries=symmetries(shape),
         is_solution=partial(is_solution, shape),
         parse=partial(check, shape),
+        solve=partial(answer, shape),
         draw=partial(draw, shape),
     )
 

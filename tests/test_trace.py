@@ -1,0 +1,169 @@
+"""A trace is the model's own run: the same states, bit for bit, and nothing about the model is changed."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from trm_minimal.evaluate import answer
+from trm_minimal.lab.blocks import grid_convolution
+from trm_minimal.layers import GridRotary, SelfAttention, mlp_mixer, transformer
+from trm_minimal.model import RandomInit, TinyRecursiveModel
+from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual
+from trm_minimal.schedules import Depth
+from trm_minimal.show.trace import Position, trace, traces
+from trm_minimal.tasks import maze, sudoku
+
+BLOCKS = {
+    "mixer": partial(mlp_mixer, multiple=16),
+    "attention": partial(transformer, heads=2, multiple=16),
+    "attention on a grid": partial(transformer, heads=2, multiple=16, rotation=partial(GridRotary, side=6)),
+    "convolution": partial(grid_convolution, side=6, multiple=16),
+}
+TASKS = {"sudoku": sudoku.board(36), "maze": maze.board(36)}
+N_SUP, DEPTH = 3, Depth(n=2, T=2)
+
+
+def build(block="mixer", recurrence=Replace, task="sudoku", **parts) -> tuple[TinyRecursiveModel, torch.Tensor]:
+    torch.manual_seed(0)
+    vocab = TASKS[task].vocab_size
+    model = TinyRecursiveModel(vocab, 36, dim=16, prefix=2, block=BLOCKS[block], recurrence=recurrence, **parts)
+    nn.init.normal_(model.q_head.weight)
+    return model, torch.randint(1, vocab, (5, 36), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("recurrence", [Replace, Residual, LayerScale, FixedGate, Gated])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_states_are_the_models_own_and_the_model_is_as_before(block, recurrence, task):
+    model, inputs_NL = build(block, recurrence, task)
+    with torch.inference_mode():
+        before = list(model.deep_supervision(inputs_NL.long(), N_SUP, *DEPTH))
+    run = trace(model, inputs_NL, N_SUP, DEPTH)
+    with torch.inference_mode():
+        after = list(model.deep_supervision(inputs_NL.long(), N_SUP, *DEPTH))
+    assert model.training and not model.net._forward_hooks
+    for step, (old, new) in enumerate(zip(before, after, strict=True), start=1):
+        k = run.moment(step)
+        for recorded, *own in ((run.y(k), old.y, new.y), (run.z(k), old.z, new.z), (run.q_KN[k], old.q, new.q)):
+            assert all(torch.equal(recorded, state) for state in own)
+        chances = old.logits.softmax(-1)
+        assert torch.equal(run.tokens_KNL[k], old.logits.argmax(-1).to(torch.uint8))
+        assert torch.allclose(run.confidence_KNL[k], chances.max(-1).values)
+
+
+def test_every_call_is_the_nets_answer_to_what_it_was_given():
+    model, inputs_NL = build()
+    run = trace(model, inputs_NL, N_SUP, DEPTH)
+    for k in range(1, len(run)):
+        with torch.inference_mode():
+            new = model.net(*run.injection(k))
+        state = run.position(k).state
+        of, other = (run.y, run.z) if state == "y" else (run.z, run.y)
+        assert torch.equal(of(k), new) and not torch.equal(of(k), of(k - 1))
+        assert other(k) is other(k - 1)
+    assert torch.equal(run.y(0), run.initial[0]) and torch.equal(run.z(0), run.initial[1])
+
+
+def test_answers_are_those_of_evaluation():
+    model, inputs_NL = build()
+    ours, theirs = trace(model, inputs_NL, N_SUP, DEPTH).answers, answer(model, inputs_NL, N_SUP, DEPTH)
+    assert torch.equal(ours.tokens_SNL, theirs.tokens_SNL) and torch.equal(ours.q_SN, theirs.q_SN)
+
+
+@pytest.mark.parametrize("n, T", [(1, 1), (2, 2), (3, 1), (1, 4)])
+def test_positions_and_moments_are_inverse(n, T):
+    model, inputs_NL = build()
+    run = trace(model, inputs_NL, N_SUP, Depth(n, T))
+    assert len(run) == N_SUP * T * (n + 1) + 1
+    assert run.position(0) == Position(0, 0, 0, "")
+    seen = [run.position(k) for k in range(1, len(run))]
+    assert [run.moment(*place[:3]) for place in seen] == list(range(1, len(run)))
+    assert seen == sorted(seen)
+    assert [place.state for place in seen] == (["z"] * n + ["y"]) * T * N_SUP
+    assert [run.position(k)[:3] for k in run.ends_of("step")[1:]] == [(s, T, n + 1) for s in range(1, N_SUP + 1)]
+    assert len(run.ends_of("round")) == N_SUP * T + 1 and run.ends_of("call") == list(range(len(run)))
+    for k in (-1, len(run)):
+        with pytest.raises(IndexError, match=f"moments 0 to {len(run) - 1}"):
+            run.position(k)
+    for place in ((N_SUP + 1,), (1, T + 1), (1, 1, n + 2), (1, 0)):
+        with pytest.raises(IndexError):
+            run.moment(*place)
+
+
+def test_peek_after_the_last_thought_is_the_next_answer():
+    model, inputs_NL = build()
+    run = trace(model, inputs_NL, N_SUP, DEPTH)
+    for k in run.ends_of("round")[1:]:
+        tokens_NL, q_N = run.peek(k - 1)
+        assert torch.equal(tokens_NL, run.tokens_KNL[k]) and torch.equal(q_N, run.q_KN[k])
+
+
+def test_drift_and_size_by_hand():
+    model, inputs_NL = build(recurrence=Residual)
+    run = trace(model, inputs_NL, N_SUP, DEPTH)
+    drift_KN, rms_KN = run.drift("z"), run.rms("z")
+    for k in range(1, len(run)):
+        moved = ((run.z(k) - run.z(k - 1)) ** 2).sum((1, 2)).sqrt() / (run.z(k - 1) ** 2).sum((1, 2)).sqrt()
+        assert torch.allclose(drift_KN[k], moved)
+        assert torch.allclose(rms_KN[k], (run.z(k) ** 2).mean((1, 2)).sqrt())
+    assert (drift_KN[[0, *run.ends_of("round")]] == 0).all() and rms_KN[-1].min() > rms_KN[0].max()
+
+
+def test_changed_and_right():
+    model, inputs_NL = build()
+    run = trace(model, inputs_NL, N_SUP, DEPTH)
+    k = run.moment(2)
+    assert not run.changed(0).any() and not run.changed(k - 1).any()
+    assert torch.equal(run.changed(k), run.tokens_KNL[k] != run.tokens_KNL[run.moment(2, 1)])
+    assert run.right(run.tokens_KNL[k])[k].all()
+
+
+def test_attention_maps_make_what_the_layer_gave():
+    model, inputs_NL = build("attention")
+    run = trace(model, inputs_NL, N_SUP, DEPTH)
+    layers = [part for part in model.net.modules() if isinstance(part, SelfAttention)]
+    given, gave = [], []
+    hooks = [layer.register_forward_pre_hook(lambda _, x: given.append(x[0])) for layer in layers]
+    hooks += [layer.register_forward_hook(lambda _, x, out: gave.append(out)) for layer in layers]
+    maps = run.attention(4)
+    for hook in hooks:
+        hook.remove()
+    assert [list(seen.shape) for seen in maps] == [[5, 2, 38, 38]] * 2
+    for layer, x_NLD, out_NLD, seen_NHLL in zip(layers, given, gave, maps, strict=True):
+        with torch.inference_mode():
+            seen_NHLK = seen_NHLL @ layer.queries_keys_values(x_NLD)[2]
+            assert torch.allclose(layer.out(seen_NHLK.transpose(1, 2).flatten(2)), out_NLD, atol=1e-5)
+    assert not any(layer._forward_hooks for layer in layers)
+    assert trace(*build("mixer"), N_SUP, DEPTH).attention(4) == []
+
+
+def test_random_starts_come_from_the_generator():
+    model, inputs_NL = build(init=RandomInit)
+    first, again, other = (trace(model, inputs_NL, 1, DEPTH, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first.y(0), again.y(0)) and not torch.equal(first.y(0), other.y(0))
+    assert torch.equal(first.z(6), again.z(6)) and not torch.equal(first.z(6), other.z(6))
+
+
+def test_batches_of_traces_are_one_trace_in_pieces():
+    model, inputs_NL = build()
+    whole, parts = trace(model, inputs_NL, N_SUP, DEPTH), list(traces(model, inputs_NL, N_SUP, DEPTH, batch=2))
+    assert [len(part.inputs_NL) for part in parts] == [2, 2, 1]
+    assert torch.allclose(torch.cat([part.q_KN for part in parts], dim=1), whole.q_KN, atol=1e-4)
+
+
+def test_a_recursion_with_other_calls_is_refused_and_leaves_no_hook():
+    def once(net, x, y, z, n, T, grad_rounds=1):
+        return net(y, z), net(z, x)
+
+    model, inputs_NL = build(recursion=once)
+    with pytest.raises(ValueError, match="called the net 6 times, not 18"):
+        trace(model, inputs_NL, N_SUP, DEPTH)
+    assert not model.net._forward_hooks and model.training
+
+
+def test_repr_says_what_it_holds():
+    model, inputs_NL = build()
+    said = repr(trace(model, inputs_NL[0], N_SUP, DEPTH))
+    assert "1 puzzle: 18 calls = 3 supervision steps x 2 rounds x (2 for z + 1 for y); states [1, 38, 16]" in said

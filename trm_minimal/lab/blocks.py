@@ -1,0 +1,33 @@
+"""Blocks that are not the paper's. A block is (dim, length) -> Module, as in layers.py.
+
+Dimension key: B batch, L cells (here with the prefix), D width, R rows, C columns.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trm_minimal.layers import Linear, PostNorm, SwiGLU, Transposed
+
+
+class GridConvolution(nn.Module):
+    """A cell of a square board reads itself and its eight neighbours; a prefix position reads the board's mean."""
+
+    def __init__(self, dim: int, length: int, side: int):
+        super().__init__()
+        self.side, self.prefix = side, length - side**2
+        self.near, self.board = Linear(9 * dim, dim), Linear(dim, dim)
+
+    def forward(self, x_BLD: Tensor) -> Tensor:
+        cells_BLD = x_BLD[:, self.prefix :]
+        grid_BDRC = cells_BLD.mT.unflatten(2, (self.side, self.side))
+        near_BDRC = F.conv2d(grid_BDRC, self.near.weight.unflatten(1, (-1, 3, 3)), padding=1)
+        board_BLD = self.board(cells_BLD.mean(1, keepdim=True)).expand(-1, self.prefix, -1)
+        return torch.cat((board_BLD, near_BDRC.flatten(2).mT), dim=1)
+
+
+def grid_convolution(dim: int, length: int, side: int, multiple: int = 256) -> nn.Module:
+    """Mix cells by a 3x3 convolution, then features cell by cell. The first norm is over positions, as in mlp_mixer."""
+    return nn.Sequential(
+        Transposed(PostNorm(Transposed(GridConvolution(dim, length, side)))), PostNorm(SwiGLU(dim, multiple=multiple))
+    )

@@ -1,0 +1,224 @@
+"""Widgets: step through a run, draw a puzzle of your own. Thin shells: frames.View draws, Task judges.
+
+Widget messages arrive on a second thread, and two may come at once: hence locks, and neither pyplot nor torch's global
+state. Dimension key: N puzzles, L cells.
+"""
+
+from collections.abc import Callable
+from html import escape
+from threading import RLock
+from typing import NamedTuple
+
+import ipywidgets as W
+from torch import Tensor
+
+from trm_minimal.errors import BadInput
+from trm_minimal.model import TinyRecursiveModel
+from trm_minimal.schedules import Depth
+from trm_minimal.show.boards import SPOKEN
+from trm_minimal.show.frames import HEATS, View
+from trm_minimal.show.style import INK, LOOKS, PAGE, text_on
+from trm_minimal.show.trace import Trace, trace
+from trm_minimal.tasks import Puzzles, Task
+
+LABEL, ROW = {"description_width": "initial"}, {"flex_flow": "row wrap", "align_items": "center"}
+LEVELS = {"supervision step": "step", "round": "round", "call": "call"}
+
+
+class Thinker(NamedTuple):
+    """A model and how long it may think: one column of a stepper."""
+
+    title: str
+    model: TinyRecursiveModel
+    N_sup: int
+    depth: Depth
+
+    def __call__(self, inputs_L: Tensor) -> Trace:
+        return trace(self.model, inputs_L, self.N_sup, self.depth)
+
+
+class Stepper(W.VBox):
+    """Play, step and scrub through what one or more thinkers do with a puzzle.
+
+    The slider counts supervision steps, rounds or calls of the net; a thinker that has fewer of them rests at its end.
+    """
+
+    def __init__(self, task: Task, puzzles: Puzzles, *thinkers: Thinker, chosen: int = 0):
+        self.task, self.puzzles, self.thinkers, self.lock = task, puzzles, thinkers, RLock()
+        self.puzzle = W.BoundedIntText(chosen, 0, len(puzzles) - 1, description="puzzle", style=LABEL)
+        self.level = W.ToggleButtons(options=LEVELS, description="step by", style={"button_width": "auto"} | LABEL)
+        self.heat = W.Dropdown(options=list(HEATS), description="map", style=LABEL)
+        self.peek = W.Checkbox(False, description="show what it would answer now", indent=False)
+        self.slider = W.IntSlider(0, 0, 1, description="moment", layout={"width": "340px"}, style=LABEL)
+        self.play = W.Play(min=0, max=1, interval=400, description="play")
+        self.back = W.Button(description="◀ back", tooltip="one step back", layout={"width": "auto"})
+        self.next = W.Button(description="next ▶", tooltip="one step on", layout={"width": "auto"})
+        self.pages = [W.HTML() for _ in thinkers]
+        self.puzzle.layout.width = "130px"
+        W.jslink((self.play, "value"), (self.slider, "value"))
+        self.back.on_click(lambda _: self._move(-1))
+        self.next.on_click(lambda _: self._move(1))
+        self.puzzle.observe(lambda _: self._choose(), "value")
+        self.level.observe(lambda change: self._set_level(change["old"]), "value")
+        for control, react in ((self.heat, self._rebuild), (self.peek, self._draw), (self.slider, self._draw)):
+            control.observe(lambda _, react=react: react(), "value")
+        rows = (
+            [self.puzzle, self.level],
+            [self.play, self.back, self.next, self.slider],
+            [self.peek, self.heat],
+        )
+        controls = [W.HBox(row, layout=ROW) for row in rows]
+        super().__init__([*controls, W.HBox(self.pages, layout={"flex_flow": "row wrap"})])
+        for name, control in (("slider", self.slider), ("play", self.play), ("next", self.next), ("back", self.back)):
+            control.add_class(f"trm-{name}")
+        self.add_class("trm-stepper")
+        self._choose()
+
+    def show(self, inputs_L: Tensor, labels_L: Tensor | None = None) -> None:
+        """Think about this puzzle, which need not be one of the set, and go to its start."""
+        with self.lock:
+            self.inputs_L, self.labels_L = inputs_L, labels_L
+            self.traces = [thinker(inputs_L) for thinker in self.thinkers]
+            self._rebuild()
+            self._set_level(None)
+
+    @property
+    def ends(self) -> list[list[int]]:
+        """For each thinker the moments that the slider stops at."""
+        return [run.ends_of(self.level.value) for run in self.traces]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the pages show, a sentence each."""
+        return [view.sentence(*where, self.peek.value) for view, where in zip(self.views, self._where(), strict=True)]
+
+    def _choose(self) -> None:
+        index = self.puzzle.value
+        self.show(self.puzzles.inputs_NL[index], self.puzzles.labels_NL[index])
+
+    def _set_level(self, old: str | None) -> None:
+        """The slider keeps its place in the run when the level changes; at the start of a run `old` is None."""
+        with self.lock:
+            longest = max(range(len(self.traces)), key=lambda i: len(self.traces[i]))
+            ends = self.ends[longest]
+            here = 0 if old is None else self.traces[longest].ends_of(old)[self.slider.value]
+            self.slider.max = self.play.max = len(ends) - 1
+            self.slider.value = min(range(len(ends)), key=lambda i: (abs(ends[i] - here), -i))
+            self._draw()
+
+    def _move(self, by: int) -> None:
+        self.slider.value = min(max(self.slider.value + by, 0), self.slider.max)
+
+    def _rebuild(self) -> None:
+        with self.lock:
+            pairs = zip(self.thinkers, self.traces, strict=True)
+            self.views = [
+                View(self.task, run, self.labels_L, title=who.title, heat=self.heat.value) for who, run in pairs
+            ]
+            self._draw()
+
+    def _where(self) -> list[tuple[int, int]]:
+        """(moment, the moment that changes count from) of each view."""
+        places = [(ends, min(self.slider.value, len(ends) - 1)) for ends in self.ends]
+        return [(ends[i], ends[max(i - 1, 0)]) for ends, i in places]
+
+    def _draw(self) -> None:
+        with self.lock:
+            for page, view, where in zip(self.pages, self.views, self._where(), strict=True):
+                page.value = view.html(*where, self.peek.value)
+
+
+class Editor(W.VBox):
+    """A board to click on, and a text to type in. Every change is judged at once, in a sentence.
+
+    `on_change` is called after every judgement with `tokens_L`: the puzzle, or None while it is not valid.
+    """
+
+    def __init__(
+        self, task: Task, inputs_L: Tensor, on_change: Callable[[Tensor | None], None] = lambda tokens_L: None
+    ):
+        self.task, self.on_change, self.lock = task, on_change, RLock()
+        self.symbols = [task.symbols[token] for token in inputs_L.tolist()]
+        if "#" in task.symbols:
+            self.empty, brushes = " ", {"wall": "#", "free": " ", "start S": "S", "goal G": "G"}
+        else:
+            self.empty, brushes = ".", {"erase": "."} | {digit: digit for digit in task.symbols[2:]}
+        self.brush = W.ToggleButtons(options=brushes, description="put", style=LABEL | {"button_width": "auto"})
+        side = "36px" if task.columns <= 9 else "26px"
+        shape = W.Layout(width=side, height=side, margin="0", padding="0", border=f"1px solid {INK}")
+        self.styles = {symbol: _style(symbol) for symbol in brushes.values()}
+        self.cells = [W.Button(layout=shape, style=self.styles[symbol]) for symbol in self.symbols]
+        for cell, button in enumerate(self.cells):
+            button.on_click(lambda _, cell=cell: self.put(cell))
+            button.add_class("trm-cell")
+        grid = W.GridBox(self.cells, layout=W.Layout(grid_template_columns=f"repeat({task.columns}, {side})"))
+        wide = {"width": f"{task.columns + 6}ch", "height": "auto"}
+        self.text = W.Textarea(rows=task.rows, continuous_update=False, layout=wide).add_class("trm-text")
+        self.verdict = W.HTML().add_class("trm-verdict")
+        self.text.observe(lambda _: self._read(), "value")
+        boards = W.HBox([grid, self.text], layout=ROW)
+        super().__init__([self.brush, boards, self.verdict])
+        self.add_class("trm-editor")
+        self._judge(self.symbols)
+
+    def put(self, cell: int) -> None:
+        """What a click on a cell does: the brush's symbol, or nothing where that stands already."""
+        with self.lock:
+            symbols, new = list(self.symbols), self.brush.value
+            symbols[cell] = self.empty if symbols[cell] == new else new
+            self._judge(symbols)
+
+    def _read(self) -> None:
+        with self.lock:
+            typed = list(self.text.value.replace("\n", ""))
+            if typed == self.symbols:
+                return
+            if len(typed) == len(self.symbols) and set(typed) <= set(self.styles):
+                self._judge(typed)
+                return
+            lines = f"{self.task.rows} lines of {self.task.columns}"
+            self._say(
+                None, f"The text has {len(typed)} symbols; {lines} are wanted, of {' '.join(sorted(self.styles))}."
+            )
+
+    def _judge(self, symbols: list[str]) -> None:
+        self.symbols, C = symbols, self.task.columns
+        for cell, (button, symbol) in enumerate(zip(self.cells, symbols, strict=True)):
+            button.style, button.description = self.styles[symbol], "" if symbol in "# ." else symbol
+            button.tooltip = f"row {cell // C + 1}, column {cell % C + 1}: {SPOKEN.get(symbol, symbol)}"
+        self.text.value = "\n".join("".join(symbols[i : i + C]) for i in range(0, len(symbols), C))
+        try:
+            self._say(self.task.parse("".join(symbols)), "This puzzle is valid: it has one answer to find.")
+        except BadInput as error:
+            self._say(None, str(error))
+
+    def _say(self, tokens_L: Tensor | None, sentence: str) -> None:
+        self.tokens_L = tokens_L
+        look = LOOKS["wrong" if tokens_L is None else "right"]
+        self.verdict.value = (
+            f'<span role="status"><b>{look.sign}</b> {escape(sentence[0].upper() + sentence[1:])}</span>'
+        )
+        self.on_change(tokens_L)
+
+
+def _style(symbol: str) -> W.ButtonStyle:
+    colour = INK if symbol == "#" else LOOKS["given"].colour if symbol.strip(" .") else PAGE
+    return W.ButtonStyle(button_color=colour, text_color=text_on(colour), font_weight="bold")
+
+
+class Playground(W.VBox):
+    """Draw a puzzle, and watch the thinkers solve it beside the true answer."""
+
+    def __init__(self, task: Task, puzzles: Puzzles, *thinkers: Thinker, chosen: int = 0):
+        self.stepper = Stepper(task, puzzles, *thinkers, chosen=chosen)
+        self.think = W.Button(description="think about it", button_style="primary").add_class("trm-think")
+        self.editor = Editor(task, puzzles.inputs_NL[chosen], self._allow)
+        self.think.on_click(lambda _: self._think())
+        super().__init__([self.editor, self.think, self.stepper])
+
+    def _allow(self, tokens_L: Tensor | None) -> None:
+        self.think.disabled = tokens_L is None
+
+    def _think(self) -> None:
+        tokens_L = self.editor.tokens_L
+        self.stepper.show(tokens_L, self.stepper.task.solve(tokens_L))

@@ -1,0 +1,205 @@
+"""Record every state of a run from outside, by a hook on the net. The model computes what it always does.
+
+Moment 0 is before any call of the net, moment k after the k-th. Dimension key: N puzzles, L cells (in states with the
+prefix), D width, H heads, K moments (the first letter) or head width, V vocabulary.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from trm_minimal.evaluate import Answers
+from trm_minimal.layers import SelfAttention
+from trm_minimal.model import TinyRecursiveModel
+from trm_minimal.schedules import Depth
+
+
+class Position(NamedTuple):
+    """Where in a run a call of the net stands. All count from 1; in moment 0 all are 0."""
+
+    step: int  # supervision step, 1..N_sup
+    round: int  # 1..T
+    call: int  # 1..n+1: calls 1..n renew z, call n+1 renews y
+    state: str  # "y" or "z", whichever the call renewed; "" in moment 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trace:
+    """What N puzzles went through in N_sup supervision steps of depth (n, T): K = N_sup T (n+1) calls of the net."""
+
+    model: TinyRecursiveModel
+    inputs_NL: Tensor
+    N_sup: int
+    depth: Depth
+    initial: tuple[Tensor, Tensor]  # y, z [N, L, D] before the first call
+    renewed: list[Tensor]  # [N, L, D] after each call: the state that it renewed
+    tokens_KNL: Tensor  # uint8: y, decoded by the answer head; K + 1 moments
+    confidence_KNL: Tensor  # probability (softmax) that the answer head gives to this token
+    q_KN: Tensor  # halting logit, read from y
+
+    def __repr__(self) -> str:
+        N, (n, T) = len(self.inputs_NL), self.depth
+        size = sum(state.nbytes for state in (*self.initial, *self.renewed)) / 1e6
+        puzzles = "puzzle" if N == 1 else "puzzles"
+        return (
+            f"Trace of {N} {puzzles}: {len(self) - 1} calls = {self.N_sup} supervision steps x {T} rounds x "
+            f"({n} for z + 1 for y); states {list(self.initial[0].shape)}, {size:.1f} MB"
+        )
+
+    def __len__(self) -> int:
+        """How many moments there are: the calls, and the one before the first."""
+        return len(self.renewed) + 1
+
+    def position(self, k: int) -> Position:
+        """Where moment k stands. IndexError outside 0..K."""
+        if not 0 <= k < len(self):
+            raise IndexError(f"moment {k}: this trace has moments 0 to {len(self) - 1}")
+        if k == 0:
+            return Position(0, 0, 0, "")
+        n, T = self.depth
+        rounds, call = divmod(k - 1, n + 1)
+        return Position(rounds // T + 1, rounds % T + 1, call + 1, "y" if call == n else "z")
+
+    def moment(self, step: int, round: int | None = None, call: int | None = None) -> int:
+        """The moment at which this call, round or supervision step has ended: position, turned round."""
+        n, T = self.depth
+        round, call = T if round is None else round, n + 1 if call is None else call
+        if step == 0:
+            return 0
+        if not (1 <= step <= self.N_sup and 1 <= round <= T and 1 <= call <= n + 1):
+            raise IndexError(f"step {step}, round {round}, call {call}: there are {self.N_sup}, {T} and {n + 1}")
+        return ((step - 1) * T + round - 1) * (n + 1) + call
+
+    def ends_of(self, level: str) -> list[int]:
+        """The moments at which a "step", a "round" or a "call" ends, moment 0 first."""
+        n, T = self.depth
+        return list(range(0, len(self), {"step": T * (n + 1), "round": n + 1, "call": 1}[level]))
+
+    def y(self, k: int) -> Tensor:
+        """The answer state [N, L, D] in moment k."""
+        rounds = k // (self.depth.n + 1)
+        return self.renewed[rounds * (self.depth.n + 1) - 1] if rounds else self.initial[0]
+
+    def z(self, k: int) -> Tensor:
+        """The latent state [N, L, D] in moment k."""
+        n = self.depth.n
+        last = k - 1 if k % (n + 1) == 0 else k  # the last call for z is one before a call for y
+        return self.renewed[last - 1] if last > 0 and n else self.initial[1]
+
+    def injection(self, k: int) -> tuple[Tensor, Tensor]:
+        """(state, injection) that call k, k >= 1, was given."""
+        if self.position(k).state == "y":
+            return self.y(k - 1), self.z(k - 1)
+        with torch.inference_mode():
+            x_NLD = self.model.input_embedding(self.inputs_NL.long().to(self.initial[0].device))
+            return self.z(k - 1), x_NLD + self.y(k - 1)
+
+    def drift(self, state: str) -> Tensor:
+        """[K + 1, N]: how far y or z moved in each call, as a share of its own length; 0 where it was not renewed."""
+        of, moved = {"y": self.y, "z": self.z}[state], [torch.zeros(len(self.inputs_NL))]
+        for k in range(1, len(self)):
+            new, old = of(k), of(k - 1)
+            share_N = (new - old).flatten(1).norm(dim=1) / old.flatten(1).norm(dim=1)
+            moved.append(share_N.cpu() if self.position(k).state == state else moved[0])
+        return torch.stack(moved)
+
+    def rms(self, state: str) -> Tensor:
+        """[K + 1, N]: root mean square of y or z."""
+        of = {"y": self.y, "z": self.z}[state]
+        return torch.stack([of(k).square().mean((1, 2)).sqrt().cpu() for k in range(len(self))])
+
+    @property
+    def answers(self) -> Answers:
+        """What evaluate.answer gives: the answers and Q after each supervision step."""
+        ends = self.ends_of("step")[1:]
+        return Answers(self.tokens_KNL[ends], self.q_KN[ends])
+
+    def changed(self, k: int) -> Tensor:
+        """Bool [N, L]: cells whose decoded answer is not what it was one moment before."""
+        return self.tokens_KNL[k] != self.tokens_KNL[max(k - 1, 0)]
+
+    def right(self, labels_NL: Tensor) -> Tensor:
+        """Bool [K + 1, N, L]."""
+        return self.tokens_KNL == labels_NL
+
+    @torch.inference_mode()
+    def peek(self, k: int) -> tuple[Tensor, Tensor]:
+        """(tokens [N, L], q [N]) of the answer that the net would give if it stopped thinking in moment k: net(y, z).
+
+        After the last call for z of a round this is the answer that the next call gives.
+        """
+        return _read(self.model, self.model.net(self.y(k), self.z(k)))[::2]
+
+    @torch.inference_mode()
+    def attention(self, k: int) -> list[Tensor]:
+        """Attention maps [N, H, L, L] of call k, layer by layer: rows look, columns are looked at. [] for a mixer."""
+        maps: list[Tensor] = []
+
+        def look(part: SelfAttention, given: tuple[Tensor], _) -> None:
+            q_NHLK, k_NHLK, _ = part.queries_keys_values(*given)
+            maps.append((q_NHLK @ k_NHLK.mT / math.sqrt(q_NHLK.shape[-1])).softmax(-1))
+
+        layers = [part for part in self.model.net.modules() if isinstance(part, SelfAttention)]
+        hooks = [part.register_forward_hook(look) for part in layers]
+        try:
+            self.model.net(*self.injection(k))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return maps
+
+
+def _read(model: TinyRecursiveModel, y_NLD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(tokens uint8, confidence, q) of a y, on the CPU."""
+    chances_NLV = model.output_head(y_NLD[:, model.prefix :]).float().softmax(-1)
+    confidence_NL, tokens_NL = chances_NLV.max(-1)
+    return tokens_NL.to(torch.uint8).cpu(), confidence_NL.cpu(), model.q_head(y_NLD[:, 0]).float()[:, 0].cpu()
+
+
+@torch.inference_mode()
+def trace(model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth, generator=None) -> Trace:
+    """Run N_sup supervision steps on each puzzle, with no halting, and keep every state.
+
+    ValueError when the model's recursion does not call its net T (n+1) times a step, n for z and then one for y.
+    """
+    depth, renewed = Depth(*depth), []
+    inputs_NL = inputs_NL.view(-1, inputs_NL.shape[-1])
+    cells_NL = inputs_NL.long().to(model.tokens_VD.device)
+    was_training = model.training
+    model.eval()
+    hook = model.net.register_forward_hook(lambda net, given, state: renewed.append(state))
+    try:
+        initial = model.initial_states(cells_NL, generator)
+        y_NLD, z_NLD = initial
+        for _ in range(N_sup):
+            y_NLD, z_NLD, *_ = model(cells_NL, y_NLD, z_NLD, *depth)
+    finally:
+        hook.remove()
+        model.train(was_training)
+    calls, wanted = len(renewed), N_sup * depth.T * (depth.n + 1)
+    if calls != wanted:
+        raise ValueError(f"the recursion called the net {calls} times, not {wanted} = N_sup T (n + 1): not traceable")
+    rounds = [_read(model, y_NLD) for y_NLD in (initial[0], *renewed[depth.n :: depth.n + 1])]
+    stay = [k // (depth.n + 1) for k in range(calls + 1)]  # y, and what is read from it, stays during the calls for z
+    tokens, confidence, q = (torch.stack([rounds[r][i] for r in stay]) for i in range(3))
+    return Trace(
+        model=model,
+        inputs_NL=inputs_NL.cpu(),
+        N_sup=N_sup,
+        depth=depth,
+        initial=initial,
+        renewed=renewed,
+        tokens_KNL=tokens,
+        confidence_KNL=confidence,
+        q_KN=q,
+    )
+
+
+def traces(model, inputs_NL: Tensor, N_sup: int, depth: Depth, batch: int = 64, generator=None) -> Iterator[Trace]:
+    """Traces of so many puzzles at a time, so that the states of thousands need not fit into memory at once."""
+    for part_NL in inputs_NL.split(batch):
+        yield trace(model, part_NL, N_sup, depth, generator)
