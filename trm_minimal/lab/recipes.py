@@ -14,6 +14,7 @@ from torch import nn
 
 from trm_minimal.errors import BadInput
 from trm_minimal.halting import halt_at_the_end, halt_by_q
+from trm_minimal.lab.blocks import grid_convolution
 from trm_minimal.lab.gradients import one_step_recursion
 from trm_minimal.lab.optimizers import MuonAdamW
 from trm_minimal.layers import GridRotary, mlp_mixer, transformer
@@ -182,17 +183,18 @@ def maze_9x9() -> Recipe:
 
 
 def maze_15x15() -> Recipe:
-    """15x15 mazes with one shortest path, by attention that knows rows and columns; a guess, not yet run to its end."""
+    """15x15 mazes with one shortest path, cells mixed by a 3x3 convolution: half an hour on one idle core.
+
+    Mixer and attention of this size were still at the start of their way when this had arrived (LOG.md).
+    """
     return replace(
         maze_9x9(),
         task=partial(maze.load, "maze-15x15"),
         dim=64,
-        block=partial(transformer, heads=4, multiple=64, rotation=partial(GridRotary, side=15)),
-        steps=6_000,
-        batch=16,
-        optimizer=partial(torch.optim.AdamW, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        block=partial(grid_convolution, side=15, multiple=64),
+        batch=32,
+        optimizer=partial(torch.optim.AdamW, lr=8e-4, betas=(0.9, 0.95), weight_decay=0.1),
         schedule=partial(warmup_cosine, over=100),
-        eval_every=500,
         eval_puzzles=100,
     )
 
