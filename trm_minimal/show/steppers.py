@@ -53,7 +53,8 @@ class Stepper(W.VBox):
         self.play = W.Play(min=0, max=1, interval=400, description="play")
         self.back = W.Button(description="◀ back", tooltip="one step back", layout={"width": "auto"})
         self.next = W.Button(description="next ▶", tooltip="one step on", layout={"width": "auto"})
-        self.pages = [W.HTML() for _ in thinkers]
+        wide = {"flex": "1 1 480px"} if len(thinkers) > 1 else {}
+        self.pages = [W.HTML(layout=wide) for _ in thinkers]
         self.puzzle.layout.width = "130px"
         W.jslink((self.play, "value"), (self.slider, "value"))
         self.back.on_click(lambda _: self._move(-1))
