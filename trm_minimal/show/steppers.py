@@ -21,6 +21,7 @@ from trm_minimal.show.style import INK, LOOKS, PAGE, text_on
 from trm_minimal.show.trace import Trace, trace
 from trm_minimal.tasks import Puzzles, Task
 
+NOTHING = "\u00a0"  # an empty description would leave the old one on the button
 LABEL, ROW = {"description_width": "initial"}, {"flex_flow": "row wrap", "align_items": "center"}
 LEVELS = {"supervision step": "step", "round": "round", "call": "call"}
 
@@ -49,28 +50,27 @@ class Stepper(W.VBox):
         self.level = W.ToggleButtons(options=LEVELS, description="step by", style={"button_width": "auto"} | LABEL)
         self.heat = W.Dropdown(options=list(HEATS), description="map", style=LABEL)
         self.peek = W.Checkbox(False, description="show what it would answer now", indent=False)
-        self.slider = W.IntSlider(0, 0, 1, description="moment", layout={"width": "340px"}, style=LABEL)
+        self.slot, self.slider, self.link = W.HBox(), None, None  # a place, the slider in it, what ties Play to it
         self.play = W.Play(min=0, max=1, interval=400, description="play")
         self.back = W.Button(description="◀ back", tooltip="one step back", layout={"width": "auto"})
         self.next = W.Button(description="next ▶", tooltip="one step on", layout={"width": "auto"})
         wide = {"flex": "1 1 480px"} if len(thinkers) > 1 else {}
         self.pages = [W.HTML(layout=wide) for _ in thinkers]
         self.puzzle.layout.width = "130px"
-        W.jslink((self.play, "value"), (self.slider, "value"))
         self.back.on_click(lambda _: self._move(-1))
         self.next.on_click(lambda _: self._move(1))
         self.puzzle.observe(lambda _: self._choose(), "value")
-        self.level.observe(lambda change: self._set_level(change["old"]), "value")
-        for control, react in ((self.heat, self._rebuild), (self.peek, self._draw), (self.slider, self._draw)):
-            control.observe(lambda _, react=react: react(), "value")
+        self.level.observe(lambda change: self._change_level(change["old"]), "value")
+        self.heat.observe(lambda _: self._rebuild(), "value")
+        self.peek.observe(lambda _: self._draw(), "value")
         rows = (
             [self.puzzle, self.level],
-            [self.play, self.back, self.next, self.slider],
+            [self.play, self.back, self.next, self.slot],
             [self.peek, self.heat],
         )
         controls = [W.HBox(row, layout=ROW) for row in rows]
         super().__init__([*controls, W.HBox(self.pages, layout={"flex_flow": "row wrap"})])
-        for name, control in (("slider", self.slider), ("play", self.play), ("next", self.next), ("back", self.back)):
+        for name, control in (("play", self.play), ("next", self.next), ("back", self.back)):
             control.add_class(f"trm-{name}")
         self.add_class("trm-stepper")
         self._choose()
@@ -80,13 +80,8 @@ class Stepper(W.VBox):
         with self.lock:
             self.inputs_L, self.labels_L = inputs_L, labels_L
             self.traces = [thinker(inputs_L) for thinker in self.thinkers]
+            self._put_slider(max(len(run.ends_of(self.level.value)) for run in self.traces) - 1, 0)
             self._rebuild()
-            self._set_level(None)
-
-    @property
-    def ends(self) -> list[list[int]]:
-        """For each thinker the moments that the slider stops at."""
-        return [run.ends_of(self.level.value) for run in self.traces]
 
     @property
     def sentences(self) -> list[str]:
@@ -97,15 +92,29 @@ class Stepper(W.VBox):
         index = self.puzzle.value
         self.show(self.puzzles.inputs_NL[index], self.puzzles.labels_NL[index])
 
-    def _set_level(self, old: str | None) -> None:
-        """The slider keeps its place in the run when the level changes; at the start of a run `old` is None."""
+    def _change_level(self, old: str) -> None:
+        """The slider keeps its place in the run, as nearly as the new level allows."""
         with self.lock:
-            longest = max(range(len(self.traces)), key=lambda i: len(self.traces[i]))
-            ends = self.ends[longest]
-            here = 0 if old is None else self.traces[longest].ends_of(old)[self.slider.value]
-            self.slider.max = self.play.max = len(ends) - 1
-            self.slider.value = min(range(len(ends)), key=lambda i: (abs(ends[i] - here), -i))
+            longest = max(self.traces, key=len)
+            ends, here = longest.ends_of(self.level.value), longest.ends_of(old)[self.slider.value]
+            self._put_slider(len(ends) - 1, min(range(len(ends)), key=lambda i: abs(ends[i] - here)))
             self._draw()
+
+    def _put_slider(self, most: int, value: int) -> None:
+        """A new slider for a new range: a changed one keeps its old end for the keys Home and End (noUiSlider 15)."""
+        if self.slider is not None and self.slider.max == most:
+            self.play.value = self.slider.value = value
+            return
+        wide = {"width": "340px"}
+        self.slider = W.IntSlider(value, 0, most, description="moment", layout=wide, style=LABEL).add_class(
+            "trm-slider"
+        )
+        self.slider.observe(lambda _: self._draw(), "value")
+        self.play.max, self.play.value = most, value
+        if self.link is not None:
+            self.link.unlink()
+        self.link = W.jslink((self.play, "value"), (self.slider, "value"))
+        self.slot.children = [self.slider]
 
     def _move(self, by: int) -> None:
         self.slider.value = min(max(self.slider.value + by, 0), self.slider.max)
@@ -120,7 +129,8 @@ class Stepper(W.VBox):
 
     def _where(self) -> list[tuple[int, int]]:
         """(moment, the moment that changes count from) of each view."""
-        places = [(ends, min(self.slider.value, len(ends) - 1)) for ends in self.ends]
+        all_ends = [run.ends_of(self.level.value) for run in self.traces]
+        places = [(ends, min(self.slider.value, len(ends) - 1)) for ends in all_ends]
         return [(ends[i], ends[max(i - 1, 0)]) for ends, i in places]
 
     def _draw(self) -> None:
@@ -139,7 +149,6 @@ class Editor(W.VBox):
         self, task: Task, inputs_L: Tensor, on_change: Callable[[Tensor | None], None] = lambda tokens_L: None
     ):
         self.task, self.on_change, self.lock = task, on_change, RLock()
-        self.symbols = [task.symbols[token] for token in inputs_L.tolist()]
         if "#" in task.symbols:
             self.empty, brushes = " ", {"wall": "#", "free": " ", "start S": "S", "goal G": "G"}
         else:
@@ -148,7 +157,7 @@ class Editor(W.VBox):
         side = "36px" if task.columns <= 9 else "26px"
         shape = W.Layout(width=side, height=side, margin="0", padding="0", border=f"1px solid {INK}")
         self.styles = {symbol: _style(symbol) for symbol in brushes.values()}
-        self.cells = [W.Button(layout=shape, style=self.styles[symbol]) for symbol in self.symbols]
+        self.cells = [W.Button(layout=shape) for _ in inputs_L]
         for cell, button in enumerate(self.cells):
             button.on_click(lambda _, cell=cell: self.put(cell))
             button.add_class("trm-cell")
@@ -160,7 +169,7 @@ class Editor(W.VBox):
         boards = W.HBox([grid, self.text], layout=ROW)
         super().__init__([self.brush, boards, self.verdict])
         self.add_class("trm-editor")
-        self._judge(self.symbols)
+        self.load(inputs_L)
 
     def put(self, cell: int) -> None:
         """What a click on a cell does: the brush's symbol, or nothing where that stands already."""
@@ -168,6 +177,11 @@ class Editor(W.VBox):
             symbols, new = list(self.symbols), self.brush.value
             symbols[cell] = self.empty if symbols[cell] == new else new
             self._judge(symbols)
+
+    def load(self, inputs_L: Tensor) -> None:
+        """Put another puzzle on the board."""
+        with self.lock:
+            self._judge([self.task.symbols[token] for token in inputs_L.tolist()])
 
     def _read(self) -> None:
         with self.lock:
@@ -185,7 +199,8 @@ class Editor(W.VBox):
     def _judge(self, symbols: list[str]) -> None:
         self.symbols, C = symbols, self.task.columns
         for cell, (button, symbol) in enumerate(zip(self.cells, symbols, strict=True)):
-            button.style, button.description = self.styles[symbol], "" if symbol in "# ." else symbol
+            shown = NOTHING if symbol in "# ." else symbol
+            button.style, button.description = self.styles[symbol], shown
             button.tooltip = f"row {cell // C + 1}, column {cell % C + 1}: {SPOKEN.get(symbol, symbol)}"
         self.text.value = "\n".join("".join(symbols[i : i + C]) for i in range(0, len(symbols), C))
         try:
@@ -215,6 +230,7 @@ class Playground(W.VBox):
         self.think = W.Button(description="think about it", button_style="primary").add_class("trm-think")
         self.editor = Editor(task, puzzles.inputs_NL[chosen], self._allow)
         self.think.on_click(lambda _: self._think())
+        self.stepper.puzzle.observe(lambda change: self.editor.load(puzzles.inputs_NL[change["new"]]), "value")
         super().__init__([self.editor, self.think, self.stepper])
 
     def _allow(self, tokens_L: Tensor | None) -> None:
