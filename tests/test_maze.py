@@ -462,3 +462,11 @@ def test_shipped_mazes_are_what_their_readme_command_makes(name):
 
 def test_four_families_are_shipped():
     assert [folder.name for folder in SHIPPED] == ["maze-15x15", "maze-6x6-noise", "maze-9x9", "maze-generated"]
+
+
+@pytest.mark.parametrize("name", ["maze-9x9", "maze-15x15"])
+def test_a_task_solves_what_it_parses(name):
+    task = maze.load(name)
+    for tokens_L, answer_L in zip(task.test.inputs_NL[:20], task.test.labels_NL[:20], strict=True):
+        question_L = task.parse("".join(task.symbols[token] for token in tokens_L))
+        assert torch.equal(question_L, tokens_L) and torch.equal(task.solve(question_L), answer_L)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from trm_minimal.lab.runs import read_runs
 from trm_minimal.lab.tables import recipes_table, runs_table
@@ -31,8 +32,13 @@ def test_the_picture_shows_what_the_net_does_today(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "figures"))
     import make
 
-    said = make.maze_thinking(Figure(figsize=(9, 2)))
+    task, run, labels_L = make.latest_maze()
+    said = make.maze_thinking(Figure(figsize=(9, 2)), task, run, labels_L)
     assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), "python figures/make.py"
+    with Image.open(ROOT / "figures" / "maze_thinking.gif") as picture:
+        assert picture.n_frames == len(make.maze_moments(task, run, labels_L)), "python figures/make.py"
+    right_K = run.right(labels_L)[:, 0].all(-1)
+    assert not right_K[run.moment(2)] and right_K[run.moment(3, 1) :].all()  # as figures/README.md says
 
 
 def test_the_readmes_commands_exist():

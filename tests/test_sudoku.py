@@ -517,3 +517,11 @@ def test_published_csv_gives_the_tokens_of_the_official_builder():
 def test_the_solver_solves_published_puzzles():
     for row in files.read_csv(DATA / "sudoku-extreme-1k" / "train.csv")[::25]:
         assert sudoku.solve(NINE, row.question)[0] == [row.answer]
+
+
+@pytest.mark.parametrize("name", ["sudoku-4x4", "sudoku-6x6", "sudoku-9x9"])
+def test_a_task_solves_what_it_parses(name):
+    task = sudoku.load(name)
+    for tokens_L, answer_L in zip(task.test.inputs_NL[:20], task.test.labels_NL[:20], strict=True):
+        question_L = task.parse("".join(task.symbols[token] for token in tokens_L))
+        assert torch.equal(question_L, tokens_L) and torch.equal(task.solve(question_L), answer_L)

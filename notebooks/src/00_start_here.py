@@ -27,7 +27,9 @@ from trm_minimal import Depth, count_parameters, recursion
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
 from trm_minimal.lab import runs
 from trm_minimal.show.boards import film_strip
+from trm_minimal.show.steppers import Stepper, Thinker
 from trm_minimal.show.style import COLOURS, INK, LOOKS, use_style
+from trm_minimal.tasks import Puzzles
 from trm_minimal.train import build_model
 
 use_style()
@@ -84,6 +86,24 @@ strip(mazes, questions[chosen], labels[chosen], answers, chosen, steps)
 #
 # The net did not search. It has no list of cells to visit and no stack. It filled in the whole board at once, looked
 # at the result, and corrected it.
+#
+# ## Step through it yourself
+#
+# The *stepper* below does the same with any of the 200 mazes, when you run its cell. Move its slider with the mouse or the arrow keys, or press the play
+# button. Left: the answer. Beside it: the true answer. The blue square has one pixel for each cell of the board: bright where the net's notes are
+# changing, dark where they rest. The purple bar is Q. Then look for a maze that takes long.
+#
+# On GitHub, in print, or before you run the cell, the pictures above must do.
+
+# %% tags=["widget"]
+Stepper(mazes, Puzzles(questions, labels),
+        Thinker("the shipped net", maze_model, maze_recipe.N_sup, maze_recipe.test_depth),
+        chosen=chosen)
+
+# %% [markdown]
+# **What you should see.** The yellow cells, the changes, become fewer. So does the light in the blue square: where the answer is settled, the notes come to rest as well. "Step
+# by" shows what goes on inside a supervision step; the words *round* and *call* come with notebooks 03 and 04. Notebook 08 returns to this stepper, measures
+# what you see, and lets you draw a maze.
 #
 # ## What you just saw, in three letters
 #
