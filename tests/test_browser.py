@@ -17,6 +17,7 @@ from textwrap import dedent
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 from nbformat import v4
 
 ROOT = Path(__file__).parents[1]
@@ -280,4 +281,24 @@ def test_notebook_runs_from_top_to_bottom_and_its_stepper_moves(lab, browser, na
     wait_for(page, ".trm-stepper", "supervision step 1")
     page.locator(".trm-stepper").first.screenshot(path=SHOTS / f"{name}.png")
     assert page.complaints == []
+    page.close()
+
+
+def test_an_exported_notebook_plays_without_a_kernel(browser, tmp_path):
+    text, _ = HTMLExporter().from_filename(ROOT / "notebooks" / "00_start_here.ipynb")
+    (tmp_path / "exported.html").write_text(text, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 1000}, offline=True)
+    page.goto((tmp_path / "exported.html").as_uri(), wait_until="domcontentloaded")
+    at = page.locator("#sudoku-player [data-part=text]")
+    sync_api.expect(at).to_contain_text("Before the first call")
+    page.locator("#sudoku-player .trm-next").click()
+    sync_api.expect(at).to_contain_text("supervision step 1 of 16")
+    page.locator("#sudoku-player input").focus()
+    page.keyboard.press("End")
+    sync_api.expect(at).to_contain_text("36 of 36 cells right")
+    page.locator("#sudoku-player input").focus()
+    page.keyboard.press("Home")
+    page.locator("#sudoku-player .trm-play").click()
+    sync_api.expect(at).to_contain_text("supervision step 2 of 16")
+    page.locator("#sudoku-player").screenshot(path=SHOTS / "player.png")
     page.close()

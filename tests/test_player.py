@@ -42,6 +42,7 @@ def test_it_is_one_script_that_asks_for_nothing_outside(views):
     html = player(*views, uid='b"<', level="step")
     assert html.count("<script>") == html.count("</script>") == 1
     assert not re.search(r"https?:|src=|@import|require|fetch\(", html.replace("data:image/png;base64", ""))
+    assert "</" not in re.search(r"FRAMES = (.*?);\nconst", html, re.DOTALL).group(1)  # it could end the script
     assert 'id="b&quot;&lt;"' in html and "2 &lt;steps&gt;" in html
 
 

@@ -22,13 +22,17 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 import torch
+from IPython.display import HTML
 
 from trm_minimal import Depth, count_parameters, recursion
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
 from trm_minimal.lab import runs
 from trm_minimal.show.boards import film_strip
+from trm_minimal.show.frames import View
+from trm_minimal.show.player import player
 from trm_minimal.show.steppers import Stepper, Thinker
 from trm_minimal.show.style import COLOURS, INK, LOOKS, use_style
+from trm_minimal.show.trace import trace
 from trm_minimal.tasks import Puzzles
 from trm_minimal.train import build_model
 
@@ -166,6 +170,14 @@ strip(sudokus, grids[second], solutions[second], grid_answers, second, (0, 1, 2,
 # **What you should see.** Grey cells are given. A tick marks a digit that the net filled in rightly, a cross a wrong
 # one. Most puzzles of this size fall in one supervision step; this one did not, and was repaired in a later one.
 #
+# The *player* below shows the same run. Unlike the stepper it needs no running notebook: all its pictures are stored in the page, so it also works in a
+# copy that was exported to HTML (`jupyter nbconvert --to html`), without a network.
+
+# %% tags=["widget"]
+sudoku_run = trace(sudoku_model, grids[second], sudoku_recipe.N_sup, sudoku_recipe.test_depth)
+HTML(player(View(sudokus, sudoku_run, solutions[second]), uid="sudoku-player"))
+
+# %% [markdown]
 # ## Guess first
 #
 # Back to the mazes. Below we count, over 200 held-out mazes, how many are answered **exactly** right after each
