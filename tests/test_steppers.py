@@ -72,7 +72,7 @@ def test_every_position_of_every_control_says_what_the_trace_holds(tiny):
                             right = int((tokens == puzzles.labels_NL[puzzle]).sum())
                             assert f"{right} of 16 cells right" in said and f"Q {q:+.1f}," in said
                             assert HEATS[heat][1] in page.value
-    assert seen == 3 * 2 * 3 * 2 * (4 + 7 + 19)
+    assert seen == 3 * 2 * 4 * 2 * (4 + 7 + 19)  # puzzles, peek, maps, views, stops
 
 
 def test_buttons_stop_at_the_ends(tiny):
@@ -193,7 +193,8 @@ def test_marks_on_a_maze_are_counted_by_kind(solved):
 def test_heat_maps_show_what_they_name(solved):
     _, run, _ = solved
     P = run.model.prefix
-    moved, component, features = (HEATS[name][0](run, 0) for name in HEATS)
+    moved, component, features, sure = (HEATS[name][0](run, 0) for name in HEATS)
+    assert np.array_equal(sure, run.confidence_KNL[:, 0].numpy()) and 0 < sure.min() < sure.max() <= 1
     k = run.moment(2, 1, 1)
     by_hand = (run.z(k)[0, P:] - run.z(k - 1)[0, P:]).norm(dim=1).numpy()
     assert np.allclose(moved[k] / moved[k].max(), by_hand / by_hand.max(), atol=1e-5) and moved.max() == pytest.approx(
