@@ -5,10 +5,10 @@ from trm_minimal.schedules import Depth
 from trm_minimal.show.trace import Trace
 
 STATEMENT = """
-Write `position(k, n, T)`: where in a run moment k stands, as the four values `(step, round, call, state)`. Steps, rounds
-and calls count from 1. A supervision step has T rounds; a round has n + 1 calls: the first n renew `"z"`, the last one
-renews `"y"`. Moment k is the one after the k-th call. Moment 0, before any call, is `(0, 0, 0, "")`. Whole numbers are
-enough: `divmod(a, b)` gives quotient and remainder.
+Write `position(k, n, T)`: where in a run moment k stands, as the four values `(step, round, call, state)`. Steps,
+rounds and calls count from 1. A supervision step has T rounds; a round has n + 1 calls: the first n renew `"z"`, the
+last one renews `"y"`. Moment k is the one after the k-th call. Moment 0, before any call, is `(0, 0, 0, "")`. Whole
+numbers are enough: `divmod(a, b)` gives quotient and remainder. The survey below uses your function.
 """
 
 
@@ -54,7 +54,7 @@ def check_moment(got, right, here: str, n: int, T: int):
     refuse_unless(
         (step + 1, round + 1, call + 1) != right[:3], f"{wanted}. Steps, rounds and calls count from 1, not from 0"
     )
-    refuse_unless(call == right[2], f"{wanted}. Look at the call: it runs from 1 to n + 1 = {n + 1} and then begins anew")
+    refuse_unless(call == right[2], f"{wanted}. Look at the call: it goes from 1 to n + 1 = {n + 1} and begins anew")
     refuse_unless(round == right[1], f"{wanted}. Look at the round: it runs from 1 to T = {T} and then begins anew")
     refuse_unless(step == right[0], f"{wanted}. Look at the step: it ends after T rounds of n + 1 calls each")
     refuse_unless(state == right[3], f"{wanted}. Which state does this call renew?")

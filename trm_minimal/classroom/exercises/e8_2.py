@@ -6,9 +6,9 @@ from torch import Tensor
 from trm_minimal.classroom.exercise import Code, refuse_unless
 
 STATEMENT = """
-Write `settle_time(tokens_KNL)`. It gets the decoded answers of a whole run: K moments, N puzzles, L cells, as numbers of
-type uint8. It returns a tensor `[N, L]` of whole numbers (`torch.long`): for each cell the first moment from which on
-its token never changes again. A cell that always holds the same token settles in moment 0; one that changes in the very
+Write `settle_time(tokens_KNL)`. It gets the decoded answers of a whole run: K moments, N puzzles, L cells, as numbers
+of type uint8. It returns a tensor `[N, L]` of whole numbers (`torch.long`): for each cell the first moment from which
+on its token never changes again. A cell that always holds the same token settles in moment 0; one that changes in the very
 last moment settles there. It need not be *right*: a cell can settle on a wrong token.
 """
 
@@ -42,7 +42,8 @@ def probe(f):
         got, right = shaped(f(tokens_KNL), shape[1:]), reference()(tokens_KNL)
         refuse_unless(torch.equal(tokens_KNL, before), "it writes into the tokens that it was given")
         refuse_unless(
-            torch.equal(got, right), f"with {shape[0]} moments of {shape[1]} puzzles another time comes out than is right"
+            torch.equal(got, right),
+            f"with {shape[0]} moments of {shape[1]} puzzles another time comes out than the right one",
         )
 
 
@@ -61,13 +62,10 @@ def check_cell(cell, time: int, right: int):
     final = [k for k in range(5) if cell[k] == cell[-1]]
     refuse_unless(time == right or changes, f"{here}: it never changes, so it is settled from the start")
     refuse_unless(time != right - 1, f"{here}: one too early, it still changes from there to the next moment")
-    refuse_unless(
-        time == right or final[0] == right or time != final[0],
-        f"{here}: there it has its last token for the first time, but it loses it again",
-    )
-    refuse_unless(
-        time == right or len(changes) == right or time != len(changes), f"{here}: that is how often it changes, not when"
-    )
+    first = final[0] != right and time == final[0]
+    refuse_unless(not first, f"{here}: there it has its last token for the first time, but it loses it again")
+    often = len(changes) != right and time == len(changes)
+    refuse_unless(not often, f"{here}: that is how often it changes, not when")
     refuse_unless(time == right, here)
 
 
@@ -110,9 +108,9 @@ EXERCISE = Code(
     statement=STATEMENT,
     hints=(
         "Compare every moment with the last one: `tokens_KNL != tokens_KNL[-1]`. When is that true for the last time?",
-        "A cell settles one moment after the last one in which it differs from the end; if it never differs, in moment 0.",
-        "Give moment k the number k + 1, as `torch.arange(1, K + 1).view(-1, 1, 1)`; multiply by the comparison, and take "
-        "the largest over moments: `.amax(0)`.",
+        "A cell settles one moment after the last one in which it differs from the end; if it never does, in moment 0.",
+        "Give moment k the number k + 1, as `torch.arange(1, K + 1).view(-1, 1, 1)`; multiply by the comparison, and "
+        "take the largest over moments: `.amax(0)`.",
     ),
     stub=settle_time,
     package=reference(),
