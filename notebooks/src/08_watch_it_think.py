@@ -50,7 +50,7 @@ first = trace(maze_net, mazes.test.inputs_NL[:100], 1, depth)
 opening = int((first.tokens_KNL[-1] != mazes.test.labels_NL[:100]).sum(1).argmax())
 run = trace(maze_net, mazes.test.inputs_NL[opening], 3, depth)
 view = View(mazes, run, mazes.test.labels_NL[opening])
-figure, before_L = plt.figure(figsize=(8, 1.8), layout="none"), None
+figure, before_L = plt.figure(figsize=(7.2, 1.7), layout="none"), None
 grid = {"left": 0.01, "right": 0.99, "top": 0.99, "bottom": 0.25, "wspace": 0.05}
 print(f"Figure: six views of test maze {opening}, decoded after calls for z.")
 calls = [k for k in range(1, 10) if run.position(k).state == "z"]
@@ -153,27 +153,24 @@ looks = [survey(net, inputs_NL, 3, depth, peek=net is maze_net) for net in nets]
 
 # %% tags=["figure"]
 y_moments = [k for k in range(19) if position(k, *depth)[3] != "z"]  # 0, and each call for y
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.4))
-right_KNL, stands_KNL = looks[0].now == labels_NL, looks[0].tokens == labels_NL
-exact_KN, cells_K = right_KNL.all(-1), right_KNL.double().mean((1, 2))
-curves = [(exact_KN.double().mean(1), stands_KNL.all(-1).double().mean(1)),
-          (1 - cells_K, 1 - stands_KNL.double().mean((1, 2)))]
-for ax, (now_K, stands_K) in zip(axes, curves, strict=True):
-    ax.step(range(19), stands_K, "-", where="post", color=LOOKS["y"].colour, label="y as it stands")
-    ax.plot(range(19), now_K, "^--", color=LOOKS["z"].colour, ms=5, label="answer now")
-    ax.set(xticks=range(0, 19, 3), xlabel="call (steps end at the dotted lines)")
-    for k in (6, 12, 18):
-        ax.axvline(k, color=INK, lw=0.8, ls=":")
-axes[0].set(ylabel="exact", ylim=(-0.03, 1.03))
-axes[1].set(ylabel="share of cells wrong", yscale="log", ylim=(1e-5, 1))
-axes[0].legend(loc="center right")
+right_KNL = looks[0].now == labels_NL
+exact_K = right_KNL.all(-1).double().mean(1)
+cells_K = right_KNL.double().mean((1, 2))
+stands_K = (looks[0].tokens == labels_NL).all(-1).double().mean(1)
+fig, ax = plt.subplots(figsize=(6.4, 3))
+ax.step(range(19), stands_K, "-", where="post", color=LOOKS["y"].colour, label="y as it stands")
+ax.plot(range(19), exact_K, "^--", color=LOOKS["z"].colour, ms=5, label="answer now")
+for k in (6, 12, 18):
+    ax.axvline(k, color=INK, lw=0.8, ls=":")
+ax.set(xticks=range(0, 19, 3), xlabel="call (steps end at the dotted lines)", ylabel="exact")
+ax.legend(loc="lower right")
 plt.show()
-print("Figure: 500 held-out mazes, call by call. Left: exact. y climbs in a stair, the answer now",
-      "climbs in between. Right: cells wrong fall from a third to nearly none.")
-for k in y_moments[:4]:
-    shares = [float(exact_KN[i].double().mean()) for i in (k, k + 1, k + 2)]
-    print(f"round from call {k + 1}: exact {shares[0]:.2f} at its start,",
-          f"{shares[1]:.2f} after the first z, {shares[2]:.2f} after the second")
+print("Figure: exact accuracy of 500 held-out mazes, call by call. y climbs in a stair; the answer",
+      "now climbs in between, and is never far below the next stair.")
+for k in y_moments[:5]:
+    print(f"round from call {k + 1}: at its start, after its first z, after its second: exact",
+          *(f"{exact_K[k + i]:.2f}" for i in range(3)), "  cells",
+          *(f"{cells_K[k + i]:.3f}" for i in range(3)))
 
 # %% [markdown]
 # **What you should see.** The stair is $y$; nothing else is ever handed on as an answer. But the triangles rise *between*
@@ -181,8 +178,8 @@ for k in y_moments[:4]:
 # round the first call for $z$, the one that first sees the new $y$, brings most of the gain. That fits the loop: a fresh
 # $y$ is new evidence for every cell, and the second call works it out.
 #
-# Exact is the strict measure. By cells alone (right) the first rough guess already looks good, and a copy of the question
-# would look good, too: most cells are walls.
+# Exact is the strict measure. By cells alone the first rough guess already looks good, and a copy of the question would look
+# good, too: most cells are walls.
 #
 # ## When does a cell settle?
 #
@@ -256,10 +253,10 @@ for name, kinds in claims.items():
 print(f"You guessed: {guesses.get(my_guess, '?')}.")
 
 # %% tags=["figure"]
-panels = {("off the path", "rank"): (rank_NL, off_NL), ("path", "steps to nearer end"):
-          (near_NL, path_NL), ("off the path ", "steps to the path"): (away_NL, off_NL)}
-fig, axes = plt.subplots(1, 3, figsize=(8, 3.2), sharey=True)
-for ax, ((name, along), (x_NL, where_NL)) in zip(axes, panels.items(), strict=True):
+panels = {"off the path": ("rank", rank_NL, off_NL),
+          "path": ("steps to the nearer end", near_NL, path_NL)}
+fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharey=True)
+for ax, (name, (along, x_NL, where_NL)) in zip(axes, panels.items(), strict=True):
     rows = [(x, str(seed), float(times[seed][where_NL & (x_NL == x)].double().mean()))
             for seed in range(3) for x in range(1, 12)]
     table = pd.DataFrame(rows, columns=[along, "seed", "settled at update, mean"])
@@ -267,13 +264,12 @@ for ax, ((name, along), (x_NL, where_NL)) in zip(axes, panels.items(), strict=Tr
                  markers=tuple("osD"), palette=COLOURS[:3], legend=name == "off the path")
     ax.set(title=name, xticks=range(1, 12, 2))
 plt.show()
-print("Figure: mean settling time of three nets, three panels. Left, off the path, it climbs",
-      "with the rank. Middle, on the path, it depends little on the distance from S or G. Right,",
-      "off the path, it does not climb with the distance from the path.")
+print("Figure: mean settling time of three nets, two panels. Left, off the path, it climbs with",
+      "the rank. Right, on the path, it depends little on the distance from S or G.")
 
 # %% [markdown]
 # **What you should see.** Left, three lines that climb, at different heights. (The zigzag: odd ranks are rooms, even ones
-# are the openings between them.) Middle: nearly level. Right: level or falling.
+# are the openings between them.) Right: nearly level.
 #
 # One strong order, and others that one would have liked to see and that are weak, absent, or different from net to net.
 # Off the path, cells settle in the order of dead-end filling. Tips are no proof: a cell with one neighbour is never path,
@@ -297,7 +293,7 @@ sees_LL = sum((unit[:, None] == unit).float() for unit in units) > 0
 forbidden_NLV = sees_LL.float() @ one_hot(given_NL.long(), 11)[..., 2:].float() > 0
 candidates_NL, empty_NL = (~forbidden_NLV).sum(-1), given_NL == 1
 sudoku_times_NL, first_NL = settle_time(look.tokens[y_moments]), look.tokens[3] == solved_NL
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.2))
+fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.7))
 kinds = [empty_NL & (candidates_NL == c) for c in range(1, 6)]
 settled, right, sure = ([float(values[kind].double().mean()) for kind in kinds]
                         for values in (sudoku_times_NL, first_NL, look.confidence[3]))
@@ -338,7 +334,7 @@ right_N = exact_SN[-1]
 groups = {"ends right": (right_N, LOOKS["right"], "o-"),
           "ends wrong": (~right_N, LOOKS["wrong"], "X--")}
 moved, said = {"z": look.drift_z[z_ends], "y": look.drift_y[y_ends]}, []
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.3), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.8), sharey=True)
 for ax, (state, drift_SN) in zip(axes, moved.items(), strict=True):
     for name, (which_N, mark, style) in groups.items():
         quarters = torch.tensor([0.25, 0.5, 0.75])
@@ -399,7 +395,7 @@ print(f"Step 2, not yet right: drift minus givens, 95 %: {low:+.1f} to {high:+.1
 #
 # $z$ has 96 numbers in each of 85 rows. **PCA** (principal component analysis) finds the directions in which a cloud of
 # points spreads most. We average $z$ over its rows, take it at the end of each step, and fit the directions on *half* of
-# the puzzles, 250. The picture shows others. How much do two directions hold? Their share of the spread is printed,
+# the puzzles, 250. The picture shows six of each kind from the other half. How much do two directions hold? Their share of the spread is printed,
 # again for the other half. The control is a net of the same shape that has learned nothing.
 
 # %% tags=["figure"]
@@ -408,31 +404,31 @@ def directions(z_SND):
     return centre_D, torch.linalg.svd((z_SND - centre_D).flatten(0, 1), full_matrices=False)[2][:2]
 
 blank = build_model(sudoku_recipe, hard.vocab_size, hard.length, seed=0)
-untrained = survey(blank, hard_in_NL[:100], 8, depth)
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.7))
-for ax, (name, seen) in zip(axes, {"trained": look, "untrained": untrained}.items(), strict=True):
-    z_SND, half = seen.z[z_ends], seen.z.shape[1] // 2  # fitted on the first, drawn from the second
+untrained = survey(blank, hard_in_NL[:60], 8, depth)
+for name, seen in {"untrained": untrained, "trained": look}.items():
+    z_SND, half = seen.z[z_ends], seen.z.shape[1] // 2  # fitted on one half, seen on the other
     centre_D, ways_2D = directions(z_SND[:, :half])
     others_SND = z_SND[:, half:] - centre_D
     at_SN2, q = others_SND @ ways_2D.T, seen.q[y_ends][:, half:].flatten()
-    linked = torch.corrcoef(torch.stack([at_SN2[..., 0].flatten(), q]))[0, 1]
-    at_SN2 = -at_SN2 if linked < 0 else at_SN2  # a sign means nothing: let high Q be on the right
     share = float(at_SN2.square().sum() / others_SND.square().sum())
-    for end_N, mark, style in groups.values():
-        for i in end_N[half : 2 * half].nonzero()[:8, 0]:
-            ax.plot(*at_SN2[:, i].T, style, color=mark.colour, ms=3, lw=0.8, alpha=0.7)
-            ax.plot(*at_SN2[-1, i], style[0], color=mark.colour, ms=8)
-    ax.set(title=f"{name}: {share:.0%} of the spread", xlabel="direction 1", ylabel="direction 2")
+    linked = torch.corrcoef(torch.stack([at_SN2[..., 0].flatten(), q]))[0, 1]
     print(f"{name}: two directions hold {share:.0%} of the spread of the other puzzles;",
           f"direction 1 and Q: r = {abs(linked):.1f}" if linked == linked else "its Q is constant")
+at_SN2 = -at_SN2 if linked < 0 else at_SN2  # a sign means nothing: let high Q be on the right
+fig, ax = plt.subplots(figsize=(5.6, 3.3))
+for end_N, mark, style in groups.values():
+    for i in end_N[half:].nonzero()[:6, 0]:
+        ax.plot(*at_SN2[:, i].T, style, color=mark.colour, ms=3, lw=0.8)
+        ax.plot(*at_SN2[-1, i], style[0], color=mark.colour, ms=9)
+ax.set(xlabel="direction 1", ylabel="direction 2")
 plt.show()
-print("Figure: the mean z over eight steps as paths, large marks at their ends. Trained: those",
+print("Figure: the trained net's mean z over eight steps, as paths, large marks at their ends. Those",
       "that end right (discs) move to the right, the others (crosses) mill about on the left.")
 
 # %% [markdown]
-# **What you should see.** Left, discs leave the crowd, all to one side. Crosses mill about in one cloud. Right, the
-# untrained net goes nowhere in particular. The honest part is the percentage: most of what there is to see lies outside
-# the plane, so never conclude from *near in the picture* to *near*. That direction 1 goes along with Q makes
+# **What you should see.** Discs leave the crowd, all to one side. Crosses mill about in one cloud. The control says that a
+# plane does not hold so much by itself: an untrained net's thoughts spread over many directions. But mind the
+# percentage: most of what there is to see lies outside the plane, so never conclude from *near in the picture* to *near*. That direction 1 goes along with Q makes
 # sense: $y$ is made from $z$, and Q is read from $y$, so $z$ must hold some sense of "this is going well".
 #
 # ## Q against the truth
@@ -444,7 +440,7 @@ print("Figure: the mean z over eight steps as paths, large marks at their ends. 
 maze_ends = [6, 12, 18]
 kinds = {"mazes": (looks[0].q[maze_ends], (looks[0].tokens[maze_ends] == labels_NL).all(-1)),
          "hard Sudokus": (look.q[y_ends], exact_SN)}
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.3), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharey=True)
 for ax, (name, (q_SN, true_SN)) in zip(axes, kinds.items(), strict=True):
     for side_SN, mark in ((true_SN, LOOKS["right"]), (~true_SN, LOOKS["wrong"])):
         for step in range(1, len(q_SN) + 1):
@@ -536,18 +532,18 @@ for folder, i, moves, _ in failures:
         break
 for mood, (folder, i, tokens_SL, q_S) in shown.items():
     question_L, answer_L = mazes.test.inputs_NL[i], mazes.test.labels_NL[i]
-    figure = plt.figure(figsize=(8, 2))
-    boards.film_strip(figure, mazes, question_L, answer_L, tokens_SL, q_S, (1, 2, 4, 8, 12, 16))
+    figure = plt.figure(figsize=(5.2, 2))
+    boards.film_strip(figure, mazes, question_L, answer_L, tokens_SL, q_S, (1, 14, 15, 16))
     plt.show()
     wrong_S = (tokens_SL != answer_L).sum(-1).tolist()
     longer = (lengths_N < lengths_N[i]).double().mean()
-    print(f"Figure: {mood}: test maze {i}, net {folder}, answers after steps 1, 2, 4, 8, 12, 16.",
+    print(f"Figure: {mood}: test maze {i}, net {folder}, answers after steps 1, 14, 15, 16.",
           f"Its path is longer than {longer:.0%} of all. Wrong cells, step by step:", *wrong_S)
 
 # %% [markdown]
 # **What you should see.** Small flaws: a cell or a few of 81. A path with a hole (ring) is the typical one. The two settled
 # runs keep their mistake to the end, whether Q believes in it or not: nobody tells $z$ what Q thinks. The wandering one
-# mends and breaks in turn. Three pictures are examples; the table above is the statistics.
+# mends and breaks in turn; look for a rhythm in its row of numbers. Three pictures are examples; the table above is the statistics.
 #
 # ## Play
 #
@@ -598,7 +594,7 @@ Playground(mazes, mazes.test, Thinker("shipped", maze_net, 16, depth),
 # | Q | `Trace.q_KN` | `q_halt_logits` |
 # | (a figure of decoded y and z) | `peek`, `Stepper` | none |
 #
-# **Further reading**: [recurrent nets that think longer](https://arxiv.org/abs/2106.04537) learn dead-end filling on mazes;
+# **Further reading**: [recurrent nets that think longer](https://arxiv.org/abs/2106.04537) are trained on small mazes and run on large ones;
 # [path independence](https://arxiv.org/abs/2211.09961), resting places and right answers (notebook 12);
 # [a look inside HRM](https://arxiv.org/abs/2601.10679), with its own wrong resting places.
 #

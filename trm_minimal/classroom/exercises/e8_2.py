@@ -8,8 +8,8 @@ from trm_minimal.classroom.exercise import Code, refuse_unless
 STATEMENT = """
 Write `settle_time(tokens_KNL)`. It gets the decoded answers of a whole run: K moments, N puzzles, L cells, as numbers
 of type uint8. It returns a tensor `[N, L]` of whole numbers (`torch.long`): for each cell the first moment from which
-on its token never changes again. A cell that always holds the same token settles in moment 0; one that changes in the very
-last moment settles there. It need not be *right*: a cell can settle on a wrong token.
+on its token never changes again. A cell that always holds the same token settles in moment 0; one that changes in the
+very last moment settles there. It need not be *right*: a cell can settle on a wrong token.
 """
 
 

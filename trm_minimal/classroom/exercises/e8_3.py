@@ -22,7 +22,7 @@ EXERCISE = Choice(
     },
     right="a",
     verdicts={
-        "a": "half of y is exchanged in each update up to the end, and in the first rows the rivals are close together: "
+        "a": "half of y is exchanged in each update up to the end, and in the first rows the rivals are close: "
         "rest is a sign of success, not an early prophecy of it",
         "b": "who rests does not move; a drift of a half is far from the hundredths of those that rest",
         "c": "the curves of those that end wrong fall once, after step 1, and are level from there on",
