@@ -157,7 +157,7 @@ right_KNL = looks[0].now == labels_NL
 exact_K = right_KNL.all(-1).double().mean(1)
 cells_K = right_KNL.double().mean((1, 2))
 stands_K = (looks[0].tokens == labels_NL).all(-1).double().mean(1)
-fig, ax = plt.subplots(figsize=(6.4, 3))
+fig, ax = plt.subplots(figsize=(6, 2.8))
 ax.step(range(19), stands_K, "-", where="post", color=LOOKS["y"].colour, label="y as it stands")
 ax.plot(range(19), exact_K, "^--", color=LOOKS["z"].colour, ms=5, label="answer now")
 for k in (6, 12, 18):
@@ -255,7 +255,7 @@ print(f"You guessed: {guesses.get(my_guess, '?')}.")
 # %% tags=["figure"]
 panels = {"off the path": ("rank", rank_NL, off_NL),
           "path": ("steps to the nearer end", near_NL, path_NL)}
-fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.5), sharey=True)
 for ax, (name, (along, x_NL, where_NL)) in zip(axes, panels.items(), strict=True):
     rows = [(x, str(seed), float(times[seed][where_NL & (x_NL == x)].double().mean()))
             for seed in range(3) for x in range(1, 12)]
@@ -293,7 +293,7 @@ sees_LL = sum((unit[:, None] == unit).float() for unit in units) > 0
 forbidden_NLV = sees_LL.float() @ one_hot(given_NL.long(), 11)[..., 2:].float() > 0
 candidates_NL, empty_NL = (~forbidden_NLV).sum(-1), given_NL == 1
 sudoku_times_NL, first_NL = settle_time(look.tokens[y_moments]), look.tokens[3] == solved_NL
-fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.7))
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.4))
 kinds = [empty_NL & (candidates_NL == c) for c in range(1, 6)]
 settled, right, sure = ([float(values[kind].double().mean()) for kind in kinds]
                         for values in (sudoku_times_NL, first_NL, look.confidence[3]))
@@ -334,7 +334,7 @@ right_N = exact_SN[-1]
 groups = {"ends right": (right_N, LOOKS["right"], "o-"),
           "ends wrong": (~right_N, LOOKS["wrong"], "X--")}
 moved, said = {"z": look.drift_z[z_ends], "y": look.drift_y[y_ends]}, []
-fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.8), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.5), sharey=True)
 for ax, (state, drift_SN) in zip(axes, moved.items(), strict=True):
     for name, (which_N, mark, style) in groups.items():
         quarters = torch.tensor([0.25, 0.5, 0.75])
@@ -343,6 +343,7 @@ for ax, (state, drift_SN) in zip(axes, moved.items(), strict=True):
         ax.plot(range(1, 9), middle_S, style, color=mark.colour, label=name)
         said.append(f"{state}, {name}: from {middle_S[0]:.1f} to {middle_S[-1]:.1g}")
     ax.set(title=f"{state}, last call of the step", xlabel="supervision step", yscale="log")
+    ax.minorticks_off()
 axes[0].set_ylabel("drift, share of its length")
 axes[0].legend(loc="lower left")
 plt.show()
@@ -395,7 +396,7 @@ print(f"Step 2, not yet right: drift minus givens, 95 %: {low:+.1f} to {high:+.1
 #
 # $z$ has 96 numbers in each of 85 rows. **PCA** (principal component analysis) finds the directions in which a cloud of
 # points spreads most. We average $z$ over its rows, take it at the end of each step, and fit the directions on *half* of
-# the puzzles, 250. The picture shows six of each kind from the other half. How much do two directions hold? Their share of the spread is printed,
+# the puzzles, 250. The picture shows four of each kind from the other half. How much do two directions hold? Their share of the spread is printed,
 # again for the other half. The control is a net of the same shape that has learned nothing.
 
 # %% tags=["figure"]
@@ -415,14 +416,14 @@ for name, seen in {"untrained": untrained, "trained": look}.items():
     print(f"{name}: two directions hold {share:.0%} of the spread of the other puzzles;",
           f"direction 1 and Q: r = {abs(linked):.1f}" if linked == linked else "its Q is constant")
 at_SN2 = -at_SN2 if linked < 0 else at_SN2  # a sign means nothing: let high Q be on the right
-fig, ax = plt.subplots(figsize=(5.6, 3.3))
+fig, ax = plt.subplots(figsize=(5, 3))
 for end_N, mark, style in groups.values():
-    for i in end_N[half:].nonzero()[:6, 0]:
+    for i in end_N[half:].nonzero()[:4, 0]:
         ax.plot(*at_SN2[:, i].T, style, color=mark.colour, ms=3, lw=0.8)
         ax.plot(*at_SN2[-1, i], style[0], color=mark.colour, ms=9)
 ax.set(xlabel="direction 1", ylabel="direction 2")
 plt.show()
-print("Figure: the trained net's mean z over eight steps, as paths, large marks at their ends. Those",
+print("Figure: the trained net's mean z over eight steps, as paths, large marks at the ends. Those",
       "that end right (discs) move to the right, the others (crosses) mill about on the left.")
 
 # %% [markdown]
@@ -440,15 +441,15 @@ print("Figure: the trained net's mean z over eight steps, as paths, large marks 
 maze_ends = [6, 12, 18]
 kinds = {"mazes": (looks[0].q[maze_ends], (looks[0].tokens[maze_ends] == labels_NL).all(-1)),
          "hard Sudokus": (look.q[y_ends], exact_SN)}
-fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.6), sharey=True)
 for ax, (name, (q_SN, true_SN)) in zip(axes, kinds.items(), strict=True):
-    for side_SN, mark in ((true_SN, LOOKS["right"]), (~true_SN, LOOKS["wrong"])):
+    for side_SN, mark, by in ((true_SN, LOOKS["right"], -0.06), (~true_SN, LOOKS["wrong"], 0.06)):
         for step in range(1, len(q_SN) + 1):
             values = q_SN[step - 1][side_SN[step - 1]]
             if len(values) >= 5:
                 low, middle, high = values.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
-                ax.plot([step, step], [low, high], color=mark.colour, lw=2)
-                ax.plot(step, middle, mark.marker, color=mark.colour, ms=7,
+                ax.plot([step + by] * 2, [low, high], color=mark.colour, lw=2)
+                ax.plot(step + by, middle, mark.marker, color=mark.colour, ms=6,
                         label=f"{mark.name} now" if step == 1 else None)
     ax.axhline(0, color=INK, lw=0.8, ls=":")
     ax.set(title=name, xlabel="supervision step", xticks=range(1, len(q_SN) + 1))
@@ -532,17 +533,18 @@ for folder, i, moves, _ in failures:
         break
 for mood, (folder, i, tokens_SL, q_S) in shown.items():
     question_L, answer_L = mazes.test.inputs_NL[i], mazes.test.labels_NL[i]
-    figure = plt.figure(figsize=(5.2, 2))
+    figure = plt.figure(figsize=(5, 2))
     boards.film_strip(figure, mazes, question_L, answer_L, tokens_SL, q_S, (1, 14, 15, 16))
     plt.show()
     wrong_S = (tokens_SL != answer_L).sum(-1).tolist()
     longer = (lengths_N < lengths_N[i]).double().mean()
     print(f"Figure: {mood}: test maze {i}, net {folder}, answers after steps 1, 14, 15, 16.",
           f"Its path is longer than {longer:.0%} of all. Wrong cells, step by step:", *wrong_S)
+    print(f"At the end: {boards.describe_board(mazes, tokens_SL[-1], question_L, answer_L)}.")
 
 # %% [markdown]
-# **What you should see.** Small flaws: a cell or a few of 81. A path with a hole (ring) is the typical one. The two settled
-# runs keep their mistake to the end, whether Q believes in it or not: nobody tells $z$ what Q thinks. The wandering one
+# **What you should see.** Small flaws: a cell of 81, a hole in the path (ring), a stray mark, even a symbol in the outer
+# wall. The two settled runs keep their mistake to the end, whether Q believes in it or not: nobody tells $z$ what Q thinks. The wandering one
 # mends and breaks in turn; look for a rhythm in its row of numbers. Three pictures are examples; the table above is the statistics.
 #
 # ## Play
