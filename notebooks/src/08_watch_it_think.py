@@ -16,8 +16,6 @@
 # Paper: arXiv 2510.04871, section 4. It calls $y$ the current answer and $z$ a latent thought. We take it at its word.
 
 # %%
-from collections import namedtuple
-
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -129,34 +127,36 @@ print("All 18 states of the package's trace equal those of our own hook, bit for
 # and on 500 hard ones, all of which it has never seen.
 
 # %%
-Survey = namedtuple("Survey", "tokens now confidence q drift_y drift_z z")  # K moments first
+def survey(model, inputs_NL, N_sup, depth, read):
+    """What `read` takes from the traces of N puzzles, a few at a time; each part is [K, N, ...]."""
+    found = [read(run) for run in traces(model, inputs_NL, N_sup, depth, batch=20)]
+    return [torch.cat(part, 1) for part in zip(*found, strict=True)]
 
-def survey(model, inputs_NL, N_sup, depth, peek=False):
-    """What there is to read in the traces of N puzzles, moment by moment."""
-    found = []
-    for run in traces(model, inputs_NL, N_sup, depth, batch=20):
-        now_KNL, K = run.tokens_KNL.clone(), len(run)
-        for k in range(K if peek else 0):
-            _, _, call, state = position(k, *depth)
-            if state != "y":  # before a call for y, peek is what that call gives
-                now_KNL[k] = run.tokens_KNL[k + 1] if call == depth.n else run.peek(k)[0]
-        found.append((run.tokens_KNL, now_KNL, run.confidence_KNL, run.q_KN, run.drift("y"),
-                      run.drift("z"), torch.stack([run.z(k).mean(1) for k in range(K)])))
-    return Survey(*(torch.cat(part, 1) for part in zip(*found, strict=True)))
-
-def load(recipe, seed):
-    return runs.load_model(runs.RUNS / recipe / f"cpu-{seed}" / "weights.safetensors")[0]
+def answers_now(run):
+    """[K, N, L]: what the net would answer if it stopped in each moment."""
+    now_KNL = run.tokens_KNL.clone()
+    for k in range(len(run)):
+        _, _, call, state = position(k, *run.depth)
+        if state != "y":  # before a call for y, peek is what that call gives
+            last = call == run.depth.n
+            now_KNL[k] = run.tokens_KNL[k + 1] if last else run.peek(k)[0]
+    return now_KNL
 
 inputs_NL, labels_NL = (tokens_NL[:500] for tokens_NL in mazes.test)
-nets = [maze_net, load("maze_9x9", 1), load("maze_9x9", 2)]
-looks = [survey(net, inputs_NL, 3, depth, peek=net is maze_net) for net in nets]
+stands_KNL, now_KNL, maze_q_KN = survey(
+    maze_net, inputs_NL, 3, depth, lambda run: (run.tokens_KNL, answers_now(run), run.q_KN))
+films = [stands_KNL]
+for seed in (1, 2):
+    weights = runs.RUNS / "maze_9x9" / f"cpu-{seed}" / "weights.safetensors"
+    net = runs.load_model(weights)[0]
+    films += survey(net, inputs_NL, 3, depth, lambda run: (run.tokens_KNL,))
 
 # %% tags=["figure"]
 y_moments = [k for k in range(19) if position(k, *depth)[3] != "z"]  # 0, and each call for y
-right_KNL = looks[0].now == labels_NL
+right_KNL = now_KNL == labels_NL
 exact_K = right_KNL.all(-1).double().mean(1)
 cells_K = right_KNL.double().mean((1, 2))
-stands_K = (looks[0].tokens == labels_NL).all(-1).double().mean(1)
+stands_K = (stands_KNL == labels_NL).all(-1).double().mean(1)
 fig, ax = plt.subplots(figsize=(6, 2.8))
 ax.step(range(19), stands_K, "-", where="post", color=LOOKS["y"].colour, label="y as it stands")
 ax.plot(range(19), exact_K, "^--", color=LOOKS["z"].colour, ms=5, label="answer now")
@@ -214,7 +214,7 @@ assert torch.equal(left_NL, path_NL | ends_NL), "dead-end filling must leave the
 off_NL = rank_NL > 0
 to_S_NL, to_G_NL = (maze.distances(inputs_NL, end) for end in (maze.START, maze.GOAL))
 near_NL = torch.minimum(to_S_NL, to_G_NL)
-times = [settle_time(look.tokens[y_moments]) for look in looks]  # in updates of y: 0 to 6
+times = [settle_time(tokens_KNL[y_moments]) for tokens_KNL in films]  # in updates of y: 0 to 6
 
 def compared(times_NL, a_NL, b_NL):  # mean time of cells a minus cells b, puzzle by puzzle
     both_N = a_NL.any(1) & b_NL.any(1)
@@ -255,7 +255,7 @@ print(f"You guessed: {guesses.get(my_guess, '?')}.")
 # %% tags=["figure"]
 panels = {"off the path": ("rank", rank_NL, off_NL),
           "path": ("steps to the nearer end", near_NL, path_NL)}
-fig, axes = plt.subplots(1, 2, figsize=(7, 2.5), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5), sharey=True)
 for ax, (name, (along, x_NL, where_NL)) in zip(axes, panels.items(), strict=True):
     rows = [(x, str(seed), float(times[seed][where_NL & (x_NL == x)].double().mean()))
             for seed in range(3) for x in range(1, 12)]
@@ -287,16 +287,18 @@ print("Figure: mean settling time of three nets, two panels. Left, off the path,
 # %% tags=["figure"]
 sudoku_net, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
 given_NL, solved_NL = sudoku_recipe.task().test
-look, i = survey(sudoku_net, given_NL, 3, depth), torch.arange(81)
+tokens_KNL, confidence_KNL = survey(
+    sudoku_net, given_NL, 3, depth, lambda run: (run.tokens_KNL, run.confidence_KNL))
+i = torch.arange(81)
 units = (i // 9, i % 9, i // 27 * 3 + i % 9 // 3)  # row, column and box of each cell
 sees_LL = sum((unit[:, None] == unit).float() for unit in units) > 0
 forbidden_NLV = sees_LL.float() @ one_hot(given_NL.long(), 11)[..., 2:].float() > 0
 candidates_NL, empty_NL = (~forbidden_NLV).sum(-1), given_NL == 1
-sudoku_times_NL, first_NL = settle_time(look.tokens[y_moments]), look.tokens[3] == solved_NL
-fig, axes = plt.subplots(1, 2, figsize=(7, 2.4))
+sudoku_times_NL, first_NL = settle_time(tokens_KNL[y_moments]), tokens_KNL[3] == solved_NL
+fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.4))
 kinds = [empty_NL & (candidates_NL == c) for c in range(1, 6)]
 settled, right, sure = ([float(values[kind].double().mean()) for kind in kinds]
-                        for values in (sudoku_times_NL, first_NL, look.confidence[3]))
+                        for values in (sudoku_times_NL, first_NL, confidence_KNL[3]))
 axes[0].plot(range(1, 6), settled, "o-", color=INK)
 axes[1].plot(range(1, 6), right, "o-", color=INK, label="right")
 axes[1].plot(range(1, 6), sure, "D--", color=COLOURS[1], label="confidence (softmax)")
@@ -327,15 +329,21 @@ print(f"More candidates, against naked singles: {mean:+.2f} [{low:+.2f}, {high:+
 hard = sudoku.load("sudoku-generated")  # the net has trained on none of them
 splits = zip(hard.test, hard.validation, hard.train, strict=True)
 hard_in_NL, hard_out_NL = (torch.cat(parts)[:500] for parts in splits)
-look = survey(sudoku_net, hard_in_NL, 8, depth)
 y_ends, z_ends = list(range(6, 49, 6)), list(range(5, 49, 6))  # a step's last call for y, for z
-exact_SN = (look.tokens[y_ends] == hard_out_NL).all(-1)
+
+def at_ends(run):
+    mean_z_SND = torch.stack([run.z(k).mean(1) for k in z_ends])
+    drifts = run.drift("y")[y_ends], run.drift("z")[z_ends]
+    return run.tokens_KNL[y_ends], run.q_KN[y_ends], *drifts, mean_z_SND
+
+tokens_SNL, q_SN, drift_y_SN, drift_z_SN, z_SND = survey(sudoku_net, hard_in_NL, 8, depth, at_ends)
+exact_SN = (tokens_SNL == hard_out_NL).all(-1)
 right_N = exact_SN[-1]
 groups = {"ends right": (right_N, LOOKS["right"], "o-"),
           "ends wrong": (~right_N, LOOKS["wrong"], "X--")}
-moved, said = {"z": look.drift_z[z_ends], "y": look.drift_y[y_ends]}, []
-fig, axes = plt.subplots(1, 2, figsize=(7, 2.5), sharey=True)
-for ax, (state, drift_SN) in zip(axes, moved.items(), strict=True):
+said = []
+fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5), sharey=True)
+for ax, state, drift_SN in zip(axes, "zy", (drift_z_SN, drift_y_SN), strict=True):
     for name, (which_N, mark, style) in groups.items():
         quarters = torch.tensor([0.25, 0.5, 0.75])
         low_S, middle_S, high_S = drift_SN[:, which_N].quantile(quarters, dim=1)
@@ -370,14 +378,14 @@ print("AUC                      step  end right  drift of z     Q  givens")
 for title, all_of_them in (("all puzzles", True), ("only those not yet right", False)):
     for s in (1, 2, 4, 6):
         rows_N = ~exact_SN[s - 1] | all_of_them
-        rivals = (-look.drift_z[z_ends[s - 1]], look.q[y_ends[s - 1]], givens_N)
+        rivals = (-drift_z_SN[s - 1], q_SN[s - 1], givens_N)
         drift, q, givens = (auc(rival_N[rows_N], right_N[rows_N]) for rival_N in rivals)
         there = int(right_N[rows_N].sum())
         print(f"{title:25}{s:4}{there:11}{drift:12.2f}{q:6.2f}{givens:8.2f}")
 still_open, gains = (~exact_SN[1]).nonzero()[:, 0], []
 for _ in range(500):  # bootstrap over the puzzles not yet right after step 2
     rows = still_open[torch.randint(len(still_open), (len(still_open),), generator=generator)]
-    rivals = (-look.drift_z[z_ends[1]], givens_N)
+    rivals = (-drift_z_SN[1], givens_N)
     drift, givens = (auc(rival_N[rows], right_N[rows]) for rival_N in rivals)
     gains.append(drift - givens)
 low, high = torch.tensor(gains).quantile(torch.tensor([0.025, 0.975])).tolist()
@@ -405,14 +413,14 @@ def directions(z_SND):
     return centre_D, torch.linalg.svd((z_SND - centre_D).flatten(0, 1), full_matrices=False)[2][:2]
 
 blank = build_model(sudoku_recipe, hard.vocab_size, hard.length, seed=0)
-untrained = survey(blank, hard_in_NL[:60], 8, depth)
-for name, seen in {"untrained": untrained, "trained": look}.items():
-    z_SND, half = seen.z[z_ends], seen.z.shape[1] // 2  # fitted on one half, seen on the other
-    centre_D, ways_2D = directions(z_SND[:, :half])
-    others_SND = z_SND[:, half:] - centre_D
-    at_SN2, q = others_SND @ ways_2D.T, seen.q[y_ends][:, half:].flatten()
+_, blank_q_SN, *_, blank_z_SND = survey(blank, hard_in_NL[:60], 8, depth, at_ends)
+for name, seen_SND, q in (("untrained", blank_z_SND, blank_q_SN), ("trained", z_SND, q_SN)):
+    half = seen_SND.shape[1] // 2  # fitted on one half, measured on the other
+    centre_D, ways_2D = directions(seen_SND[:, :half])
+    others_SND = seen_SND[:, half:] - centre_D
+    at_SN2 = others_SND @ ways_2D.T
     share = float(at_SN2.square().sum() / others_SND.square().sum())
-    linked = torch.corrcoef(torch.stack([at_SN2[..., 0].flatten(), q]))[0, 1]
+    linked = torch.corrcoef(torch.stack([at_SN2[..., 0], q[:, half:]]).flatten(1))[0, 1]
     print(f"{name}: two directions hold {share:.0%} of the spread of the other puzzles;",
           f"direction 1 and Q: r = {abs(linked):.1f}" if linked == linked else "its Q is constant")
 at_SN2 = -at_SN2 if linked < 0 else at_SN2  # a sign means nothing: let high Q be on the right
@@ -439,21 +447,21 @@ print("Figure: the trained net's mean z over eight steps, as paths, large marks 
 
 # %% tags=["figure"]
 maze_ends = [6, 12, 18]
-kinds = {"mazes": (looks[0].q[maze_ends], (looks[0].tokens[maze_ends] == labels_NL).all(-1)),
-         "hard Sudokus": (look.q[y_ends], exact_SN)}
-fig, axes = plt.subplots(1, 2, figsize=(7, 2.6), sharey=True)
-for ax, (name, (q_SN, true_SN)) in zip(axes, kinds.items(), strict=True):
+maze_exact_SN = (stands_KNL[maze_ends] == labels_NL).all(-1)
+kinds = {"mazes": (maze_q_KN[maze_ends], maze_exact_SN), "hard Sudokus": (q_SN, exact_SN)}
+fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5), sharey=True)
+for ax, (name, (claim_SN, true_SN)) in zip(axes, kinds.items(), strict=True):
     for side_SN, mark, by in ((true_SN, LOOKS["right"], -0.06), (~true_SN, LOOKS["wrong"], 0.06)):
-        for step in range(1, len(q_SN) + 1):
-            values = q_SN[step - 1][side_SN[step - 1]]
+        for step in range(1, len(claim_SN) + 1):
+            values = claim_SN[step - 1][side_SN[step - 1]]
             if len(values) >= 5:
                 low, middle, high = values.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
                 ax.plot([step + by] * 2, [low, high], color=mark.colour, lw=2)
                 ax.plot(step + by, middle, mark.marker, color=mark.colour, ms=6,
                         label=f"{mark.name} now" if step == 1 else None)
     ax.axhline(0, color=INK, lw=0.8, ls=":")
-    ax.set(title=name, xlabel="supervision step", xticks=range(1, len(q_SN) + 1))
-    sure_SN = q_SN > 0
+    ax.set(title=name, xlabel="supervision step", xticks=range(1, len(claim_SN) + 1))
+    sure_SN = claim_SN > 0
     alarms, silent = (sure_SN & ~true_SN).sum(1).tolist(), (~sure_SN & true_SN).sum(1).tolist()
     print(f"{name}: false alarms by step {alarms} of {sure_SN.sum(1).tolist()} claims;",
           f"right but not believed {silent}")
@@ -495,7 +503,7 @@ for folder in sorted((runs.RUNS / "maze_9x9").glob("cpu-*")):
     failures += [(folder.name, i, moves[i], bool(flags_SN[:, i].any()))
                  for i in sorted(moves) if not flags_SN[-1, i]]
     rows.append((folder.name, 1000, len(moves) - sum(moves.values()), sum(moves.values())))
-last_SNL = look.tokens[y_ends][4:]
+last_SNL = tokens_SNL[4:]
 moving_N = (last_SNL != last_SNL[-1]).any(0).any(-1)
 rows.append(("Sudoku net, hard", 500, int((~moving_N & ~right_N).sum()), int(moving_N.sum())))
 for name, n, *counts in rows:
