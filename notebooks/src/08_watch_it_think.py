@@ -287,27 +287,25 @@ print("Figure: mean settling time of three nets, two panels. Left, off the path,
 # %% tags=["figure"]
 sudoku_net, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
 given_NL, solved_NL = sudoku_recipe.task().test
-tokens_KNL, confidence_KNL = survey(
-    sudoku_net, given_NL, 3, depth, lambda run: (run.tokens_KNL, run.confidence_KNL))
+answer_KNL, sure_KNL = survey(sudoku_net, given_NL, 3, depth,
+                              lambda run: (run.tokens_KNL, run.confidence_KNL))
 i = torch.arange(81)
 units = (i // 9, i % 9, i // 27 * 3 + i % 9 // 3)  # row, column and box of each cell
 sees_LL = sum((unit[:, None] == unit).float() for unit in units) > 0
 forbidden_NLV = sees_LL.float() @ one_hot(given_NL.long(), 11)[..., 2:].float() > 0
-candidates_NL, empty_NL = (~forbidden_NLV).sum(-1), given_NL == 1
-sudoku_times_NL, first_NL = settle_time(tokens_KNL[y_moments]), tokens_KNL[3] == solved_NL
+candidates_NL = (~forbidden_NLV).sum(-1) * (given_NL == 1)  # 0 where a digit is given
+sudoku_times_NL, first_NL = settle_time(answer_KNL[y_moments]), answer_KNL[3] == solved_NL
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.4))
-kinds = [empty_NL & (candidates_NL == c) for c in range(1, 6)]
-settled, right, sure = ([float(values[kind].double().mean()) for kind in kinds]
-                        for values in (sudoku_times_NL, first_NL, confidence_KNL[3]))
+settled, right, sure = ([float(values[candidates_NL == c].double().mean()) for c in range(1, 6)]
+                        for values in (sudoku_times_NL, first_NL, sure_KNL[3]))
 axes[0].plot(range(1, 6), settled, "o-", color=INK)
 axes[1].plot(range(1, 6), right, "o-", color=INK, label="right")
 axes[1].plot(range(1, 6), sure, "D--", color=COLOURS[1], label="confidence (softmax)")
-axes[0].set(ylabel="settled at update, mean", xlabel="candidates of the cell")
-axes[1].set(ylabel="after update 1", xlabel="candidates of the cell", ylim=(0, 1.05))
-axes[1].legend(loc="lower left")
+for ax, label in zip(axes, ("settled at update, mean", "after update 1"), strict=True):
+    ax.set(xlabel="candidates of the cell", ylabel=label)
+axes[1].legend()
 plt.show()
-more_NL = empty_NL & (candidates_NL > 1)
-mean, low, high = bootstrap(compared(sudoku_times_NL, more_NL, empty_NL & ~more_NL))
+mean, low, high = bootstrap(compared(sudoku_times_NL, candidates_NL > 1, candidates_NL == 1))
 print("Figure: 500 easy Sudokus. Left: the more candidates, the later a cell settles. Right, after",
       "update 1: the share right falls with the candidates, the confidence hardly.")
 print(f"More candidates, against naked singles: {mean:+.2f} [{low:+.2f}, {high:+.2f}] updates:",
@@ -327,36 +325,30 @@ print(f"More candidates, against naked singles: {mean:+.2f} [{low:+.2f}, {high:+
 
 # %% tags=["figure"]
 hard = sudoku.load("sudoku-generated")  # the net has trained on none of them
-splits = zip(hard.test, hard.validation, hard.train, strict=True)
-hard_in_NL, hard_out_NL = (torch.cat(parts)[:500] for parts in splits)
-y_ends, z_ends = list(range(6, 49, 6)), list(range(5, 49, 6))  # a step's last call for y, for z
+hard_in_NL, hard_out_NL = map(torch.cat, zip(hard.test, hard.validation, hard.train, strict=True))
+hard_in_NL, hard_out_NL = hard_in_NL[:500], hard_out_NL[:500]
 
-def at_ends(run):
-    mean_z_SND = torch.stack([run.z(k).mean(1) for k in z_ends])
-    drifts = run.drift("y")[y_ends], run.drift("z")[z_ends]
-    return run.tokens_KNL[y_ends], run.q_KN[y_ends], *drifts, mean_z_SND
-
+def at_ends(run, y=range(6, 49, 6), z=range(5, 49, 6)):  # a step's last call for y, for z
+    return (run.tokens_KNL[y], run.q_KN[y], run.drift("y")[y], run.drift("z")[z],
+            torch.stack([run.z(k).mean(1) for k in z]))
 tokens_SNL, q_SN, drift_y_SN, drift_z_SN, z_SND = survey(sudoku_net, hard_in_NL, 8, depth, at_ends)
-exact_SN = (tokens_SNL == hard_out_NL).all(-1)
-right_N = exact_SN[-1]
+exact_SN, said = (tokens_SNL == hard_out_NL).all(-1), []
+right_N, quarters = exact_SN[-1], torch.tensor([0.25, 0.5, 0.75])
 groups = {"ends right": (right_N, LOOKS["right"], "o-"),
           "ends wrong": (~right_N, LOOKS["wrong"], "X--")}
-said = []
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5), sharey=True)
 for ax, state, drift_SN in zip(axes, "zy", (drift_z_SN, drift_y_SN), strict=True):
     for name, (which_N, mark, style) in groups.items():
-        quarters = torch.tensor([0.25, 0.5, 0.75])
         low_S, middle_S, high_S = drift_SN[:, which_N].quantile(quarters, dim=1)
         ax.fill_between(range(1, 9), low_S, high_S, color=mark.colour, alpha=0.25, lw=0)
         ax.plot(range(1, 9), middle_S, style, color=mark.colour, label=name)
         said.append(f"{state}, {name}: from {middle_S[0]:.1f} to {middle_S[-1]:.1g}")
     ax.set(title=f"{state}, last call of the step", xlabel="supervision step", yscale="log")
     ax.minorticks_off()
-axes[0].set_ylabel("drift, share of its length")
+axes[0].set_ylabel("drift, share of length")
 axes[0].legend(loc="lower left")
 plt.show()
-print("Figure: median drift with quartiles, 500 hard Sudokus, supervision steps 1 to 8.",
-      "; ".join(said) + ".")
+print("Figure: median drift, quartiles, 500 hard Sudokus, steps 1 to 8.", "; ".join(said) + ".")
 
 # %% [markdown]
 # **What you should see.** Puzzles that end right come to rest: their drift falls tenfold and more within a few steps. The
