@@ -48,7 +48,7 @@ first = trace(maze_net, mazes.test.inputs_NL[:100], 1, depth)
 opening = int((first.tokens_KNL[-1] != mazes.test.labels_NL[:100]).sum(1).argmax())
 run = trace(maze_net, mazes.test.inputs_NL[opening], 3, depth)
 view = View(mazes, run, mazes.test.labels_NL[opening])
-figure, before_L = plt.figure(figsize=(7.2, 1.7), layout="none"), None
+figure, before_L = plt.figure(figsize=(6.6, 1.6), layout="none"), None
 grid = {"left": 0.01, "right": 0.99, "top": 0.99, "bottom": 0.25, "wspace": 0.05}
 print(f"Figure: six views of test maze {opening}, decoded after calls for z.")
 calls = [k for k in range(1, 10) if run.position(k).state == "z"]
@@ -157,7 +157,7 @@ right_KNL = now_KNL == labels_NL
 exact_K = right_KNL.all(-1).double().mean(1)
 cells_K = right_KNL.double().mean((1, 2))
 stands_K = (stands_KNL == labels_NL).all(-1).double().mean(1)
-fig, ax = plt.subplots(figsize=(6, 2.8))
+fig, ax = plt.subplots(figsize=(5.6, 2.6))
 ax.step(range(19), stands_K, "-", where="post", color=LOOKS["y"].colour, label="y as it stands")
 ax.plot(range(19), exact_K, "^--", color=LOOKS["z"].colour, ms=5, label="answer now")
 for k in (6, 12, 18):
@@ -255,13 +255,13 @@ print(f"You guessed: {guesses.get(my_guess, '?')}.")
 # %% tags=["figure"]
 panels = {"off the path": ("rank", rank_NL, off_NL),
           "path": ("steps to the nearer end", near_NL, path_NL)}
-fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(6, 2.4), sharey=True)
 for ax, (name, (along, x_NL, where_NL)) in zip(axes, panels.items(), strict=True):
     rows = [(x, str(seed), float(times[seed][where_NL & (x_NL == x)].double().mean()))
             for seed in range(3) for x in range(1, 12)]
     table = pd.DataFrame(rows, columns=[along, "seed", "settled at update, mean"])
     sns.lineplot(table, x=along, y="settled at update, mean", hue="seed", style="seed", ax=ax,
-                 markers=tuple("osD"), palette=COLOURS[:3], legend=name == "off the path")
+                 markers=tuple("osD"), palette=COLOURS[:3], legend=name == "path")
     ax.set(title=name, xticks=range(1, 12, 2))
 plt.show()
 print("Figure: mean settling time of three nets, two panels. Left, off the path, it climbs with",
@@ -295,7 +295,7 @@ sees_LL = sum((unit[:, None] == unit).float() for unit in units) > 0
 forbidden_NLV = sees_LL.float() @ one_hot(given_NL.long(), 11)[..., 2:].float() > 0
 candidates_NL = (~forbidden_NLV).sum(-1) * (given_NL == 1)  # 0 where a digit is given
 sudoku_times_NL, first_NL = settle_time(answer_KNL[y_moments]), answer_KNL[3] == solved_NL
-fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.4))
+fig, axes = plt.subplots(1, 2, figsize=(6, 2.4))
 settled, right, sure = ([float(values[candidates_NL == c].double().mean()) for c in range(1, 6)]
                         for values in (sudoku_times_NL, first_NL, sure_KNL[3]))
 axes[0].plot(range(1, 6), settled, "o-", color=INK)
@@ -303,7 +303,7 @@ axes[1].plot(range(1, 6), right, "o-", color=INK, label="right")
 axes[1].plot(range(1, 6), sure, "D--", color=COLOURS[1], label="confidence (softmax)")
 for ax, label in zip(axes, ("settled at update, mean", "after update 1"), strict=True):
     ax.set(xlabel="candidates of the cell", ylabel=label)
-axes[1].legend()
+axes[1].legend(loc="center left")
 plt.show()
 mean, low, high = bootstrap(compared(sudoku_times_NL, candidates_NL > 1, candidates_NL == 1))
 print("Figure: 500 easy Sudokus. Left: the more candidates, the later a cell settles. Right, after",
@@ -336,7 +336,7 @@ exact_SN, said = (tokens_SNL == hard_out_NL).all(-1), []
 right_N, quarters = exact_SN[-1], torch.tensor([0.25, 0.5, 0.75])
 groups = {"ends right": (right_N, LOOKS["right"], "o-"),
           "ends wrong": (~right_N, LOOKS["wrong"], "X--")}
-fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(6, 2.4), sharey=True)
 for ax, state, drift_SN in zip(axes, "zy", (drift_z_SN, drift_y_SN), strict=True):
     for name, (which_N, mark, style) in groups.items():
         low_S, middle_S, high_S = drift_SN[:, which_N].quantile(quarters, dim=1)
@@ -416,7 +416,7 @@ for name, seen_SND, q in (("untrained", blank_z_SND, blank_q_SN), ("trained", z_
     print(f"{name}: two directions hold {share:.0%} of the spread of the other puzzles;",
           f"direction 1 and Q: r = {abs(linked):.1f}" if linked == linked else "its Q is constant")
 at_SN2 = -at_SN2 if linked < 0 else at_SN2  # a sign means nothing: let high Q be on the right
-fig, ax = plt.subplots(figsize=(5, 3))
+fig, ax = plt.subplots(figsize=(4.8, 2.8))
 for end_N, mark, style in groups.values():
     for i in end_N[half:].nonzero()[:4, 0]:
         ax.plot(*at_SN2[:, i].T, style, color=mark.colour, ms=3, lw=0.8)
@@ -441,7 +441,7 @@ print("Figure: the trained net's mean z over eight steps, as paths, large marks 
 maze_ends = [6, 12, 18]
 maze_exact_SN = (stands_KNL[maze_ends] == labels_NL).all(-1)
 kinds = {"mazes": (maze_q_KN[maze_ends], maze_exact_SN), "hard Sudokus": (q_SN, exact_SN)}
-fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(6, 2.4), sharey=True)
 for ax, (name, (claim_SN, true_SN)) in zip(axes, kinds.items(), strict=True):
     for side_SN, mark, by in ((true_SN, LOOKS["right"], -0.06), (~true_SN, LOOKS["wrong"], 0.06)):
         for step in range(1, len(claim_SN) + 1):
@@ -501,8 +501,9 @@ rows.append(("Sudoku net, hard", 500, int((~moving_N & ~right_N).sum()), int(mov
 for name, n, *counts in rows:
     said = ["{:3} ({:.3f} to {:.3f})".format(k, *runs.interval(k, n)) for k in counts]
     print(f"{name:25}{n:5} puzzles, settled and wrong {said[0]}, wandering {said[1]}")
-was_right = sum(right for *_, right in failures)
-print(f"Mazes: {len(failures)} end wrong; {was_right} of them had been right at an earlier step.")
+for name, little in (("the net with little exploration", True), ("the three others", False)):
+    was_right = [right for folder, *_, right in failures if ("little" in folder) == little]
+    print(f"Mazes, {name}: {len(was_right)} end wrong, {sum(was_right)} of them once right")
 
 # %% [markdown]
 # Both kinds exist. (In brackets: Wilson's intervals of the share. Wandering counts all whose answer moves, also those that
@@ -512,8 +513,8 @@ print(f"Mazes: {len(failures)} end wrong; {was_right} of them had been right at 
 # its mazes is on the move, against a few in a thousand. (One superseded run against three is a lead, no proof; `LOG.md`,
 # 2026-11-22.)
 #
-# The last line may be the most useful. Nearly all failures on mazes are not puzzles that were too hard. They are right
-# answers that were *lost*. So "think longer" is no free gift: a net must have learned to stay (notebooks 11 and 12).
+# The last lines may be the most useful. *Once right* means: right after some earlier step. Most failures on mazes are not
+# puzzles that were too hard. They are right answers that were *lost*. So "think longer" is no free gift: a net must have learned to stay (notebooks 11 and 12).
 #
 # ## Three failures, looked at
 #
@@ -533,7 +534,7 @@ for folder, i, moves, _ in failures:
         break
 for mood, (folder, i, tokens_SL, q_S) in shown.items():
     question_L, answer_L = mazes.test.inputs_NL[i], mazes.test.labels_NL[i]
-    figure = plt.figure(figsize=(5, 2))
+    figure = plt.figure(figsize=(4.8, 2))
     boards.film_strip(figure, mazes, question_L, answer_L, tokens_SL, q_S, (1, 14, 15, 16))
     plt.show()
     wrong_S = (tokens_SL != answer_L).sum(-1).tolist()
@@ -543,8 +544,8 @@ for mood, (folder, i, tokens_SL, q_S) in shown.items():
     print(f"At the end: {boards.describe_board(mazes, tokens_SL[-1], question_L, answer_L)}.")
 
 # %% [markdown]
-# **What you should see.** Small flaws: a cell of 81, a hole in the path (ring), a stray mark, even a symbol in the outer
-# wall. The two settled runs keep their mistake to the end, whether Q believes in it or not: nobody tells $z$ what Q thinks. The wandering one
+# **What you should see.** Small flaws: a cell of 81, a hole in the path (ring), or a wall taken for a free cell while
+# the path is whole. The two settled runs keep their mistake to the end, whether Q believes in it or not: nobody tells $z$ what Q thinks. The wandering one
 # mends and breaks in turn; look for a rhythm in its row of numbers. Three pictures are examples; the table above is the statistics.
 #
 # ## Play
