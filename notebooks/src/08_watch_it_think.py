@@ -38,8 +38,8 @@ torch.set_num_threads(1)
 # ## A thought, call by call
 #
 # Here is a held-out maze: of the first 100, the one with the worst answer after one supervision step. The net makes six
-# calls in a step: two for $z$, one for $y$, and the same again. Below are six calls for $z$. Each picture shows what the net
-# would answer **if it stopped thinking there**.
+# calls in a step: two for $z$, one for $y$, and the same again. Below are six calls for $z$. Each picture shows what
+# the net would answer **if it stopped thinking there**.
 
 # %% tags=["figure"]
 maze_net, maze_recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
@@ -64,15 +64,16 @@ plt.show()
 
 # %% [markdown]
 # **What you should see.** Discs are path cells, crosses are cells that should be empty, rings are missing path cells;
-# yellow has changed since the picture to the left. The first call is not blank: it has a rough guess for the *whole* maze.
-# Then mistakes go, everywhere at once. No pencil walks from S to G.
+# yellow has changed since the picture to the left. The first call is not blank: it has a rough guess for the *whole*
+# maze. By call 4 the path is whole. No pencil has walked from S to G. What remains is one long wrong branch, and it
+# goes piece by piece. Which end goes first?
 #
 # Now step through it yourself: by supervision step, by round, by call. The small map shows which cells of $z$ move. Tick
 # "show what it would answer now" to see the pictures from above. Another number gives another maze.
 #
 # **Predict**, before you play too long. A cell is *settled* when its decoded token will never change again. Which cells
-# settle first: those near S, then on towards G (a); those near either end, the middle last (b); the tips of dead ends, then
-# the cells behind them (c); or is there no order at all (d)?
+# settle first: those near S, then on towards G (a); those near either end, the middle last (b); the tips of dead ends,
+# then the cells behind them (c); or is there no order at all (d)?
 
 # %% tags=["widget"]
 Stepper(mazes, mazes.test, Thinker("9x9 mazes", maze_net, 16, depth), chosen=opening)
@@ -90,10 +91,10 @@ print("My guess:", guesses.get(my_guess, "?"))
 #
 # $$K = N_{sup} \cdot T \cdot (n + 1)$$
 #
-# times, and each result is a state, $[N, L, D]$: the new $z$, or in the last call of a round the new $y$. (The widget's 16
-# steps with $T = 2$ and $n = 2$ make 96.) So one hook on `net` sees everything. Moment 0 is before any call, moment $k$ is
-# after the $k$-th. Decoding is what the model itself does at the end of a step, done at any moment: the answer head on the
-# cells of $y$, and the largest score wins.
+# times, and each result is a state, $[N, L, D]$: the new $z$, or in the last call of a round the new $y$. (The widget's
+# 16 steps with $T = 2$ and $n = 2$ make 96.) So one hook on `net` sees everything. Moment 0 is before any call, moment
+# $k$ is after the $k$-th. Decoding is what the model itself does at the end of a step, done at any moment: the answer
+# head on the cells of $y$, and the largest score wins.
 
 # %%
 recorded, inputs_NL = [], mazes.test.inputs_NL[:4]
@@ -118,9 +119,9 @@ print("All 18 states of the package's trace equal those of our own hook, bit for
 # %% [markdown]
 # ## Half-finished thoughts
 #
-# During the calls for $z$ the answer $y$ stands still. Is anything happening? Ask for one more call: `run.peek(k)` decodes
-# `net(y, z)`, the answer that the net *would* write now. It changes nothing. After the last $z$ of a round it is the answer
-# that the next call does write.
+# During the calls for $z$ the answer $y$ stands still. Is anything happening? Ask for one more call: `run.peek(k)`
+# decodes `net(y, z)`, the answer that the net *would* write now. It changes nothing. After the last $z$ of a round it
+# is the answer that the next call does write.
 #
 # We survey 500 held-out mazes, with three nets that differ in their seed only. States are read and dropped, batch by
 # batch. Two Sudoku surveys are for later: the net that has learned easy 9x9 Sudoku (notebook 07), on 500 new easy puzzles
@@ -173,13 +174,13 @@ for k in y_moments[:5]:
           *(f"{cells_K[k + i]:.3f}" for i in range(3)))
 
 # %% [markdown]
-# **What you should see.** The stair is $y$; nothing else is ever handed on as an answer. But the triangles rise *between*
-# the stairs: $z$ has the better answer before it is written down. And not every call is worth the same. In the second and third
-# round the first call for $z$, the one that first sees the new $y$, brings most of the gain. That fits the loop: a fresh
-# $y$ is new evidence for every cell, and the second call works it out.
+# **What you should see.** The stair is $y$; nothing else is ever handed on as an answer. But the triangles rise
+# *between* the stairs: $z$ has the better answer before it is written down. And not every call is worth the same. In
+# the second and third round the first call for $z$, the one that first sees the new $y$, brings most of the gain. That
+# fits the loop: a fresh $y$ is new evidence for every cell, and the second call works it out.
 #
-# Exact is the strict measure. By cells alone the first rough guess already looks good, and a copy of the question would look
-# good, too: most cells are walls.
+# Exact is the strict measure. By cells alone the first rough guess already looks good, and a copy of the question would
+# look good, too: most cells are walls.
 #
 # ## When does a cell settle?
 #
@@ -311,11 +312,11 @@ print("Figure: 500 easy Sudokus. Left: the more candidates, the later a cell set
 print(f"More candidates, against naked singles: {mean:+.2f} [{low:+.2f}, {high:+.2f}] updates:",
       "LATER" if low > 0 else "no claim", "(one net)")
 # %% [markdown]
-# **What you should see.** Left, a stair upwards: what the givens decide alone is settled at once, what needs other empty
-# cells takes longer. Right, a warning. After one update the net is *far too sure of single cells*: where four or five digits
-# are possible, it gives its choice more than nine tenths and is right much less often. (The net was trained with
-# stablemax, and softmax turns the same scores into bolder claims. Do not read them as chances.) Q, which was trained to
-# judge, is another matter; see below.
+# **What you should see.** Left, a stair upwards: what the givens decide alone is settled at once, what needs other
+# empty cells takes longer. Right, a warning. After one update the net is *far too sure of single cells*: where four or
+# five digits are possible, it gives its choice more than nine tenths and is right much less often. (The net was trained
+# with stablemax, and softmax turns the same scores into bolder claims. Do not read them as chances.) Q, which was
+# trained to judge, is another matter; see below.
 #
 # ## Does it come to rest?
 #
@@ -351,8 +352,9 @@ plt.show()
 print("Figure: median drift, quartiles, 500 hard Sudokus, steps 1 to 8.", "; ".join(said) + ".")
 
 # %% [markdown]
-# **What you should see.** Puzzles that end right come to rest: their drift falls tenfold and more within a few steps. The
-# others do not slow down; $y$ moves by half of its length in each update, to the end. They are not stuck. They are *lost*.
+# **What you should see.** Puzzles that end right come to rest: their drift falls tenfold and more within a few steps.
+# The others do not slow down; $y$ moves by half of its length in each update, to the end. They are not stuck. They are
+# *lost*.
 #
 # Is drift then a crystal ball? Measure it. The **AUC** is the chance that a random puzzle that ends right has the smaller
 # drift of a random pair, one right, one wrong: 0.5 is a coin, 1 is perfect. Three rivals: drift, Q, and a number
@@ -389,15 +391,17 @@ print(f"Step 2, not yet right: drift minus givens, 95 %: {low:+.1f} to {high:+.1
 
 # %% [markdown]
 # Late in the run drift tells right from wrong, because by then the right ones rest. *Early*, where a prophecy would be
-# worth something, a glance at the number of givens does about as well: no claim, for few puzzles are left that will still be
-# solved. A useful negative result. Without the rival, the column "drift of z" would have looked like a discovery.
+# worth something, a glance at the number of givens does about as well: no claim, for few puzzles are left that will
+# still be solved. A useful negative result. Without the rival, the column "drift of z" would have looked like a
+# discovery.
 #
 # ## A map of the thought
 #
 # $z$ has 96 numbers in each of 85 rows. **PCA** (principal component analysis) finds the directions in which a cloud of
-# points spreads most. We average $z$ over its rows, take it at the end of each step, and fit the directions on *half* of
-# the puzzles, 250. The picture shows four of each kind from the other half. How much do two directions hold? Their share of the spread is printed,
-# again for the other half. The control is a net of the same shape that has learned nothing.
+# points spreads most. We average $z$ over its rows, take it at the end of each step, and fit the directions on *half*
+# of the puzzles, 250. The picture shows four of each kind from the other half. How much do two directions hold? Their
+# share of the spread is printed, again for the other half. The control is a net of the same shape that has learned
+# nothing.
 
 # %% tags=["figure"]
 def directions(z_SND):
@@ -427,10 +431,11 @@ print("Figure: the trained net's mean z over eight steps, as paths, large marks 
       "that end right (discs) move to the right, the others (crosses) mill about on the left.")
 
 # %% [markdown]
-# **What you should see.** Discs leave the crowd, all to one side. Crosses mill about in one cloud. The control says that a
-# plane does not hold so much by itself: an untrained net's thoughts spread over many directions. But mind the
-# percentage: most of what there is to see lies outside the plane, so never conclude from *near in the picture* to *near*. That direction 1 goes along with Q makes
-# sense: $y$ is made from $z$, and Q is read from $y$, so $z$ must hold some sense of "this is going well".
+# **What you should see.** Discs leave the crowd, all to one side. Crosses mill about in one cloud. The control says
+# that a plane does not hold so much by itself: an untrained net's thoughts spread over many directions. But mind the
+# percentage: most of what there is to see lies outside the plane, so never conclude from *near in the picture* to
+# *near*. That direction 1 goes along with Q makes sense: $y$ is made from $z$, and Q is read from $y$, so $z$ must hold
+# some sense of "this is going well".
 #
 # ## Q against the truth
 #
@@ -464,9 +469,9 @@ print("Figure: Q of right and wrong answers, median and 5 to 95 % (five or more)
       "overlap after step 1. Hard Sudokus: far below 0 when wrong, above when right.")
 
 # %% [markdown]
-# **What you should see.** On mazes, after step 1, Q claims too much for some answers that are nearly right (notebook 05 looked at
-# these). On hard Sudokus, which it has never seen in training, there is hardly a false alarm: an answer
-# full of broken rules is easily recognised. Q knows when it is lost. It does not know the way.
+# **What you should see.** On mazes, after step 1, Q claims too much for some answers that are nearly right (notebook 05
+# looked at these). On hard Sudokus, which it has never seen in training, there is hardly a false alarm: an answer full
+# of broken rules is easily recognised. Q knows when it is lost. It does not know the way.
 #
 # ## Two ways to fail
 #
@@ -475,10 +480,10 @@ print("Figure: Q of right and wrong answers, median and 5 to 95 % (five or more)
 # - **wandering**: the answer still changes from step to step;
 # - **settled**: it has stopped changing, and it is wrong.
 #
-# For recorded runs most of the work is done: `eval.json` says, puzzle by puzzle and step by step, right or wrong. Right in
-# all of the last eight steps: settled and right. Both right and wrong among them: the answer changed, so wandering. Only
-# puzzles that were wrong throughout must be watched again. *All* 1,000 test mazes of each run are counted. One net is the
-# control: it was trained with little exploration, so its later steps were hardly trained (notebook 05).
+# For recorded runs most of the work is done: `eval.json` says, puzzle by puzzle and step by step, right or wrong. Right
+# in all of the last eight steps: settled and right. Both right and wrong among them: the answer changed, so wandering.
+# Only puzzles that were wrong throughout must be watched again. *All* 1,000 test mazes of each run are counted. One net
+# is the control: it was trained with little exploration, so its later steps were hardly trained (notebook 05).
 
 # %%
 rows, failures = [], []
@@ -506,15 +511,16 @@ for name, little in (("the net with little exploration", True), ("the three othe
     print(f"Mazes, {name}: {len(was_right)} end wrong, {sum(was_right)} of them once right")
 
 # %% [markdown]
-# Both kinds exist. (In brackets: Wilson's intervals of the share. Wandering counts all whose answer moves, also those that
-# happen to be right in the end. The Sudokus had eight steps, so four count.) Hard Sudokus *all but never* settle on a
-# wrong answer. A wrong board seems to be no resting place: some rule is always broken, and the net keeps repairing. In
-# mazes there are a few wrong resting places. And compare the net with little exploration to its three sisters: a fifth of
-# its mazes is on the move, against a few in a thousand. (One superseded run against three is a lead, no proof; `LOG.md`,
-# 2026-11-22.)
+# Both kinds exist. (In brackets: Wilson's intervals of the share. Wandering counts all whose answer moves, also those
+# that happen to be right in the end. The Sudokus had eight steps, so four count.) Hard Sudokus *all but never* settle
+# on a wrong answer. A wrong board seems to be no resting place: some rule is always broken, and the net keeps
+# repairing. In mazes there are a few wrong resting places. And compare the net with little exploration to its three
+# sisters: a fifth of its mazes is on the move, against a few in a thousand. (One superseded run against three is a
+# lead, no proof; `LOG.md`, 2026-11-22.)
 #
-# The last lines may be the most useful. *Once right* means: right after some earlier step. Most failures on mazes are not
-# puzzles that were too hard. They are right answers that were *lost*. So "think longer" is no free gift: a net must have learned to stay (notebooks 11 and 12).
+# The last lines may be the most useful. *Once right* means: right after some earlier step. Most failures on mazes are
+# not puzzles that were too hard. They are right answers that were *lost*. So "think longer" is no free gift: a net must
+# have learned to stay (notebooks 11 and 12).
 #
 # ## Three failures, looked at
 #
@@ -545,8 +551,9 @@ for mood, (folder, i, tokens_SL, q_S) in shown.items():
 
 # %% [markdown]
 # **What you should see.** Small flaws: a cell of 81, a hole in the path (ring), or a wall taken for a free cell while
-# the path is whole. The two settled runs keep their mistake to the end, whether Q believes in it or not: nobody tells $z$ what Q thinks. The wandering one
-# mends and breaks in turn; look for a rhythm in its row of numbers. Three pictures are examples; the table above is the statistics.
+# the path is whole. The two settled runs keep their mistake to the end, whether Q believes in it or not: nobody tells
+# $z$ what Q thinks. The wandering one mends and breaks in turn; look for a rhythm in its row of numbers. Three pictures
+# are examples; the table above is the statistics.
 #
 # ## Play
 #
@@ -597,9 +604,9 @@ Playground(mazes, mazes.test, Thinker("shipped", maze_net, 16, depth),
 # | Q | `Trace.q_KN` | `q_halt_logits` |
 # | (a figure of decoded y and z) | `peek`, `Stepper` | none |
 #
-# **Further reading**: [recurrent nets that think longer](https://arxiv.org/abs/2106.04537) are trained on small mazes and run on large ones;
-# [path independence](https://arxiv.org/abs/2211.09961), resting places and right answers (notebook 12);
-# [a look inside HRM](https://arxiv.org/abs/2601.10679), with its own wrong resting places.
+# **Further reading**: [recurrent nets that think longer](https://arxiv.org/abs/2106.04537) are trained on small mazes
+# and run on large ones; [path independence](https://arxiv.org/abs/2211.09961), resting places and right answers
+# (notebook 12); [a look inside HRM](https://arxiv.org/abs/2601.10679), with its own wrong resting places.
 #
 # **Next**: notebook 09 takes parts away, one at a time, and asks what each was good for.
 
