@@ -56,7 +56,7 @@ for ax, k in zip(figure.subplots(1, 6, gridspec_kw=grid), calls, strict=True):
     (step, round, call, _), (tokens_L, q) = run.position(k), view.answer(k, peek=True)
     boards.draw_board(ax, mazes, tokens_L, view.inputs_L, view.labels_L, before_L)
     wrong = int((tokens_L != view.labels_L).sum())
-    ax.set_xlabel(f"call {k}: step {step},\nround {round}, {wrong} wrong", size=8)
+    ax.set_xlabel(f"call {k}: step {step},\nround {round}, {wrong} wrong", size=7)
     said = boards.describe_board(mazes, tokens_L, view.inputs_L, view.labels_L, before_L)
     print(f"Call {k}: {said}.")
     before_L = tokens_L
@@ -264,6 +264,7 @@ for ax, (name, (along, x_NL, where_NL)) in zip(axes, panels.items(), strict=True
     sns.lineplot(table, x=along, y="settled at update, mean", hue="seed", style="seed", ax=ax,
                  markers=tuple("osD"), palette=COLOURS[:3], legend=name == "path")
     ax.set(title=name, xticks=range(1, 12, 2))
+axes[1].legend(title="seed", loc="lower left", ncols=3)
 plt.show()
 print("Figure: mean settling time of three nets, two panels. Left, off the path, it climbs with",
       "the rank. Right, on the path, it depends little on the distance from S or G.")
@@ -302,9 +303,9 @@ settled, right, sure = ([float(values[candidates_NL == c].double().mean()) for c
 axes[0].plot(range(1, 6), settled, "o-", color=INK)
 axes[1].plot(range(1, 6), right, "o-", color=INK, label="right")
 axes[1].plot(range(1, 6), sure, "D--", color=COLOURS[1], label="confidence (softmax)")
-for ax, label in zip(axes, ("settled at update, mean", "after update 1"), strict=True):
-    ax.set(xlabel="candidates of the cell", ylabel=label)
-axes[1].legend(loc="center left")
+axes[0].set(xlabel="candidates", ylabel="settled at update, mean", ylim=(0.9, 1.6))
+axes[1].set(xlabel="candidates", ylabel="after update 1", ylim=(0.2, 1.05))
+axes[1].legend(loc="lower left")
 plt.show()
 mean, low, high = bootstrap(compared(sudoku_times_NL, candidates_NL > 1, candidates_NL == 1))
 print("Figure: 500 easy Sudokus. Left: the more candidates, the later a cell settles. Right, after",
