@@ -130,7 +130,7 @@ print("All 18 states of the package's trace equal those of our own hook, bit for
 # %%
 def survey(model, inputs_NL, N_sup, depth, read):
     """What `read` takes from the traces of N puzzles, a few at a time; each part is [K, N, ...]."""
-    found = [read(run) for run in traces(model, inputs_NL, N_sup, depth, batch=20)]
+    found = [read(run) for run in traces(model, inputs_NL, N_sup, depth)]
     return [torch.cat(part, 1) for part in zip(*found, strict=True)]
 
 def answers_now(run):

@@ -200,6 +200,6 @@ def trace(model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth
 
 
 def traces(model, inputs_NL: Tensor, N_sup: int, depth: Depth, batch: int = 20, generator=None) -> Iterator[Trace]:
-    """Traces of so many puzzles at a time: the states of thousands need not fit into memory, and those of 20 fit a cache."""
+    """Traces of so many puzzles at a time: the states of thousands need not fit into memory."""
     for part_NL in inputs_NL.split(batch):
         yield trace(model, part_NL, N_sup, depth, generator)
