@@ -18,7 +18,7 @@ from trm_minimal.show.trace import Trace
 from trm_minimal.tasks import Task
 
 Y, Z, Q, GIVEN = (LOOKS[name] for name in ("y", "z", "q", "given"))
-LINE, CHART = 300, (300, 70)  # width of a view in pixels; width and height of the drift chart
+LINE, CHART = 300, (300, 70)  # width of a board in pixels; width and height of the drift chart
 LEAST_DRIFT = 1e-4  # the chart's lower edge; its upper edge is 10
 
 
@@ -116,7 +116,7 @@ class View:
             f'<div class="trm-view" style="background:{PAGE};color:{INK};padding:8px;'
             f'font:14px/1.4 DejaVu Sans,Verdana,sans-serif">{title}'
             f'<div style="display:flex;flex-wrap:wrap;gap:16px">'
-            f"<div>{svg(R * CELL, C * CELL, board, 'the board; the sentence below says what it shows', LINE)}</div>"
+            f"<div>{svg(R * CELL, C * CELL, board, 'the board; the sentence below says what it shows')}</div>"
             f"{self._truth()}"
             f"<div>{svg(R, C, heat, self.legend, LINE * 2 // 3)}"
             f'<div style="width:{LINE * 2 // 3}px;font-size:12px">{self.legend}</div></div>'

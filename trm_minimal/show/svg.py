@@ -20,7 +20,7 @@ CELL = 20  # units of a board's drawing
 Y, GIVEN, RIGHT, WRONG, CHANGED = (LOOKS[name] for name in ("y", "given", "right", "wrong", "changed"))
 
 
-def svg(rows: float, columns: float, inner: str, label: str, width: int) -> str:
+def svg(rows: float, columns: float, inner: str, label: str, width: int = 300) -> str:
     """A described picture of so many units, `width` pixels wide where there is room."""
     return (
         f'<svg viewBox="0 0 {columns:g} {rows:g}" width="{width}" role="img" aria-label="{escape(label)}" '
