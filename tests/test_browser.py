@@ -254,7 +254,7 @@ def test_a_maze_is_drawn_judged_and_solved(widgets):
 @pytest.mark.parametrize("width", [1280, 900])
 def test_nothing_is_clipped_and_the_console_is_silent(widgets, width, theme):
     widgets.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-    widgets.set_viewport_size({"width": width, "height": 1000})
+    widgets.set_viewport_size({"width": width, "height": 2400})  # so that a screenshot holds all of a widget
     widgets.wait_for_timeout(1000)  # the theme's style sheet
     for inside in (".sudoku", ".large", ".maze"):
         box = widgets.locator(inside)
