@@ -186,7 +186,7 @@ def test_keys_move_the_slider_and_the_picture_follows_fast(widgets, inside):
     widgets.keyboard.press("ArrowRight")
     wait_for(widgets, inside, "supervision step 1 of 16")
     rounds = []
-    for _ in range(3):  # a busy machine only ever adds time: the best of three counts
+    for _ in range(5):  # a busy machine only ever adds time: the best of five counts
         keys = ["ArrowRight" if i // 12 % 2 == 0 else "ArrowLeft" for i in range(MOVES)]
         times = sorted(widgets.evaluate(TIME_A_MOVE, [inside, key]) for key in keys)
         rounds.append(times[MOVES * 95 // 100])
