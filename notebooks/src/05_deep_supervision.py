@@ -37,7 +37,7 @@ from trm_minimal.losses import answer_loss, exact_match, halting_loss, supervisi
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import Depth, warmup_cosine
-from trm_minimal.show import boards, diagrams
+from trm_minimal.show import boards, diagrams, steppers
 from trm_minimal.show.style import COLOURS, INK, use_style
 from trm_minimal.train import build_model
 use_style()
@@ -76,8 +76,15 @@ print(f"After one step Q says 'solved' of {sure_N.sum()} mazes;",
 # Stopping is worth a lot: most mazes need one or two steps, not 16. Stopping wrongly costs answers. In *training*
 # it matters even more, because a puzzle that leaves early makes room for another.
 #
-# **Predict.** A batch trains on 6x6 Sudokus. Each puzzle may leave as soon as Q is above 0, at the latest after 16 steps.
+# The stepper below holds the same maze, and 999 others. Watch the bar of Q against the board: is there a maze where Q
+# comes too late?
+#
+# **Predict**, in the cell after it. A batch trains on 6x6 Sudokus. Each puzzle may leave as soon as Q is above 0, at the latest after 16 steps.
 # How many supervision steps does a puzzle get on average near the end of training: about 2 (a), 8 (b) or 14 (c)?
+
+# %% tags=["widget"]
+thinker = steppers.Thinker("seed 0", maze_nets[0], 16, maze_depth)
+steppers.Stepper(mazes, mazes.test, thinker, chosen=bold)
 
 # %% tags=["predict"]
 guesses = {"a": 2, "b": 8, "c": 14}
@@ -103,7 +110,7 @@ print("My guess: about", guesses.get(my_guess, "?"), "steps")
 # weights change between a puzzle's own supervision steps. So each learns for itself: "from wherever you are, get closer".
 # No gradient reaches from one supervision step back into the one before.
 
-# %%
+# %% tags=["figure"]
 def paper_loop(model, optimizer, batches, N_sup, n, T, cross_entropy, early_stop=True):
     losses = []
     for inputs_BL, labels_BL in batches:
@@ -125,7 +132,6 @@ def paper_loop(model, optimizer, batches, N_sup, n, T, cross_entropy, early_stop
                 break
     return losses
 
-# %% tags=["figure"]
 figure = plt.figure()
 said = diagrams.three_loops(figure, n=6, T=3, N_sup=16)
 plt.show()
