@@ -53,22 +53,19 @@ TIME_A_MOVE = """async ([selector, key]) => {
 }"""
 WIDGETS = (
     """
-    from functools import partial
     import torch
-    from trm_minimal import Depth, TinyRecursiveModel
     from trm_minimal.lab import runs
     from trm_minimal.show.steppers import Playground, Stepper, Thinker
-    from trm_minimal.tasks import maze
     torch.set_num_threads(1)
     maze_net, recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
     mazes = recipe.task()
     sudoku_net, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
     sudokus = sudoku_recipe.task()
-    large = maze.load("maze-15x15")
-    untrained = TinyRecursiveModel(large.vocab_size, large.length, dim=64, prefix=4)
+    large_net, large_recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_15x15.safetensors")
+    large = large_recipe.task()
     """,
     'Stepper(sudokus, sudokus.test, Thinker("9x9", sudoku_net, 16, sudoku_recipe.test_depth)).add_class("sudoku")',
-    'Stepper(large, large.test, Thinker("15x15", untrained, 16, Depth(2, 2))).add_class("large")',
+    'Stepper(large, large.test, Thinker("15x15", large_net, 16, large_recipe.test_depth)).add_class("large")',
     'pair = [Thinker(f"N_sup = {N}", maze_net, N, recipe.test_depth) for N in (4, 16)]\n'
     'Playground(mazes, mazes.test, *pair, chosen=3).add_class("maze")',
 )
