@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, copy_baseline
-from trm_minimal.lab import bench, doctor, puzzles, recipes, runs
+from trm_minimal.lab import bench, doctor, puzzles, recipes, runs, studies, sweeps
 from trm_minimal.parallel import join
 from trm_minimal.tasks import Puzzles, files, maze, sudoku
 from trm_minimal.train import train
@@ -180,6 +180,19 @@ def bench_command(arguments) -> int:
     return 0
 
 
+def sweep_command(arguments) -> int:
+    """Train and record what a sweep still lacks."""
+    if arguments.sweep not in studies.SWEEPS:
+        raise BadInput(f"there is no sweep {arguments.sweep!r}, but {', '.join(studies.SWEEPS)}")
+    name, device = arguments.sweep, pick_device(arguments.device)
+    runs.require_clean_tree()
+    env = sweeps.environment(device, f"sweep {name} --device {device}")
+    options = {"only": arguments.only, "jobs": arguments.jobs, "device": device}
+    done, all_cells = sweeps.run(name, studies.SWEEPS[name](), env, **options)
+    print(f"{done} of {all_cells} runs trained now; the records are in {sweeps.SWEEPS / name}")
+    return 0
+
+
 def solve(arguments) -> int:
     """Let a net solve one puzzle and print every board on the way."""
     question = puzzles.read_question(arguments.puzzle)
@@ -295,6 +308,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--N-sup", type=whole(1), help="supervision steps (default: the recipe's)")
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+    examples = ("sweep parity --jobs 2", "sweep parity --only 'post-norm@*'")
+    command = add(commands, "sweep", sweep_command, "train and record what a sweep of variants still lacks", *examples)
+    command.add_argument("sweep", help=f"one of: {', '.join(studies.SWEEPS)}")
+    command.add_argument("--only", default="*", help="a pattern for the names of variants")
+    command.add_argument("--jobs", type=whole(1), default=1, help="runs at a time, of one thread each (default 1)")
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
 
     examples = ("solve 1.....4..3.....2", "solve runs/maze_9x9/cpu-0/weights.safetensors maze.txt")
     command = add(commands, "solve", solve, "watch a net solve one puzzle, supervision step by step", *examples)

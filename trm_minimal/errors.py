@@ -1,4 +1,4 @@
-"""The one error that a person can cause and mend."""
+"""What goes wrong: input that a person can mend, and training that cannot go on."""
 
 
 class BadInput(ValueError):
@@ -6,4 +6,11 @@ class BadInput(ValueError):
 
 
 class Diverged(ArithmeticError):
-    """Training met a loss that is not finite; the message names the step and the last good checkpoint."""
+    """Training met a loss that is not finite; the message names the step and the last good checkpoint.
+
+    `curve` holds the rows before it.
+    """
+
+    def __init__(self, message: str, curve: list[dict]):
+        super().__init__(message)
+        self.curve = curve

@@ -39,18 +39,19 @@ def answer(
 
 
 def exact_by_step(answers: Answers, labels_NL: Tensor) -> Tensor:
-    """Bool [S, N]: the whole puzzle right."""
-    return (answers.tokens_SNL == labels_NL).all(-1)
+    """Bool [S, N]: the whole puzzle right, cells without a label apart."""
+    return ((answers.tokens_SNL == labels_NL) | (labels_NL == 0)).all(-1)
 
 
 def cells_by_step(answers: Answers, labels_NL: Tensor) -> Tensor:
     """Share of cells right, [S]. High even for a copy of the question: never report it alone."""
-    return (answers.tokens_SNL == labels_NL).sum((1, 2)).double() / labels_NL.numel()
+    counted_NL = labels_NL != 0
+    return ((answers.tokens_SNL == labels_NL) & counted_NL).sum((1, 2)).double() / counted_NL.sum()
 
 
 def copy_baseline(inputs_NL: Tensor, labels_NL: Tensor) -> float:
     """Share of cells right when the question is handed back as the answer."""
-    return float((inputs_NL == labels_NL).double().mean())
+    return float((inputs_NL == labels_NL)[labels_NL != 0].double().mean())
 
 
 def early_exit(answers: Answers, labels_NL: Tensor) -> tuple[float, float]:

@@ -165,12 +165,11 @@ class TinyRecursiveModel(nn.Module):
         """One supervision step. x is embedded anew in each: the graph of the step before is gone."""
         x_BLD = self.input_embedding(inputs_BL, puzzles_B)
         y_BLD, z_BLD = self.recursion(self.net, x_BLD, y_BLD, z_BLD, n, T, grad_rounds)
-        return Prediction(
-            y_BLD.detach(),
-            z_BLD.detach(),
-            self.output_head(y_BLD[:, self.prefix :]),
-            self.q_head(y_BLD[:, 0]).float(),
-        )
+        return Prediction(y_BLD.detach(), z_BLD.detach(), *self.read(y_BLD))
+
+    def read(self, y_BLD: Tensor) -> tuple[Tensor, Tensor]:
+        """(logits [B, L, V], q_logits [B, Q]) of an answer state."""
+        return self.output_head(y_BLD[:, self.prefix :]), self.q_head(y_BLD[:, 0]).float()
 
     def deep_supervision(
         self, inputs_BL: Tensor, N_sup: int, n: int, T: int, *, generator=None, puzzles_B=None

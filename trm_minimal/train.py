@@ -105,6 +105,20 @@ class TrainState:
         self.step, self.curve, self.seconds = found["step"], found["curve"], found["seconds"]
 
 
+def descend(recipe, state: TrainState, loss: Tensor) -> None:
+    """One backward, one optimizer step, one EMA update."""
+    state.scaler.scale(loss).backward()
+    state.workers.average_gradients(state.model)
+    state.scaler.unscale_(state.optimizer)
+    nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
+    for group, base_lr in zip(state.optimizer.param_groups, state.base_lrs, strict=True):
+        group["lr"] = base_lr * recipe.schedule(state.step, recipe.steps)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.optimizer.zero_grad()
+    state.ema.update(state.model)
+
+
 def train_step(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
     """One supervision step of every slot. Returns (mean loss, puzzles that halted, those of them exactly right)."""
     model, draw, workers = state.model, state.generators, state.workers
@@ -118,17 +132,7 @@ def train_step(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
     with torch.autocast(device.type, recipe.precision, recipe.precision is not torch.float32, cache_enabled=False):
         prediction = model(carry.inputs, carry.y, carry.z, *depth, grad_rounds=recipe.grad_rounds)
     loss_B, solved_B = supervision_loss(recipe.cross_entropy, prediction.logits, prediction.q, carry.labels)
-
-    state.scaler.scale(loss_B.mean()).backward()
-    workers.average_gradients(model)
-    state.scaler.unscale_(state.optimizer)
-    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    for group, base_lr in zip(state.optimizer.param_groups, state.base_lrs, strict=True):
-        group["lr"] = base_lr * recipe.schedule(state.step, recipe.steps)
-    state.scaler.step(state.optimizer)
-    state.scaler.update()
-    state.optimizer.zero_grad()
-    state.ema.update(model)
+    descend(recipe, state, loss_B.mean())
 
     # Every worker knows q, steps, loss and success of all slots: the halting draws are those of a single process.
     of_slots_4B = torch.stack((prediction.q.detach(), carry.steps + 1, loss_B.detach(), solved_B))
@@ -152,13 +156,22 @@ def stop_unless_finite(state: TrainState, losses: Tensor, path: Path | None) -> 
     kept = f"the last good state is {path}" if path and Path(path).exists() else "no state had been saved before"
     for step, loss in enumerate(losses.tolist(), state.step - len(losses) + 1):
         if not math.isfinite(loss):
-            raise Diverged(f"the loss of step {step} is {loss}; {kept}")
+            raise Diverged(f"the loss of step {step} is {loss}; {kept}", state.curve)
     if not all(weight.isfinite().all() for weight in state.model.parameters()):
-        raise Diverged(f"a weight is not finite after step {state.step}; {kept}")
+        raise Diverged(f"a weight is not finite after step {state.step}; {kept}", state.curve)
 
 
 def train(
-    recipe, task, seed: int, *, device="cpu", workers=ALONE, path: Path | None = None, facts=None, resume=False
+    recipe,
+    task,
+    seed: int,
+    *,
+    device="cpu",
+    workers=ALONE,
+    path: Path | None = None,
+    facts=None,
+    resume=False,
+    quiet=False,
 ) -> TrainState:
     """Train to the last step; validate with raw and EMA weights every `eval_every` steps and save the state to `path`.
 
@@ -178,10 +191,10 @@ def train(
         unit="step",
         dynamic_ncols=True,
         mininterval=0.5,
-        disable=workers.rank > 0,
+        disable=quiet or workers.rank > 0,
     ) as bar:
         while state.step < recipe.steps:
-            since_eval.append(train_step(recipe, state))
+            since_eval.append(recipe.update(recipe, state))
             bar.update()
             at_eval = state.step % recipe.eval_every == 0 or state.step == recipe.steps
             if state.step % LOG_EVERY and not at_eval:

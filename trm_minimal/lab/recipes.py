@@ -24,6 +24,7 @@ from trm_minimal.recurrence import Replace
 from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import Depth, constant, warmup, warmup_cosine
 from trm_minimal.tasks import Task, maze, sudoku
+from trm_minimal.train import train_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class Recipe:
     halting: Callable = halt_by_q
     cross_entropy: Callable = stablemax_cross_entropy
 
+    update: Callable = train_step  # (recipe, state) -> loss and counts: one update of the weights
     steps: int = 65_100  # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
     batch: int = 768
     optimizer: Callable = partial(torch.optim.AdamW, lr=1e-4, betas=(0.9, 0.95), weight_decay=1.0)  # of named weights

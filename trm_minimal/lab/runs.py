@@ -30,7 +30,7 @@ from trm_minimal.evaluate import answer, cells_by_step, copy_baseline, early_exi
 from trm_minimal.lab.recipes import Recipe, by_name, describe
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.tasks import Puzzles, Task
-from trm_minimal.train import TrainState, build_model, train_step
+from trm_minimal.train import TrainState, build_model
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "data" / "runs"
@@ -65,7 +65,7 @@ def git(*arguments: str) -> bytes:
 
 def require_clean_tree() -> None:
     """BadInput when the tree has uncommitted changes, records apart: a record must name the code that made it."""
-    if has_git() and (changed := git("status", "--porcelain", "--", ".", ":!data/runs")):
+    if has_git() and (changed := git("status", "--porcelain", "--", ".", ":!data/runs", ":!data/sweeps")):
         first = changed.decode().splitlines()[0].strip()
         raise BadInput(f"the working tree has uncommitted changes ({first}); commit before recording")
 
@@ -117,7 +117,7 @@ def first_losses(recipe: Recipe, task: Task, seed: int) -> list[float]:
     """The losses of the first five steps, in float32 on the CPU whatever the recipe's precision."""
     recipe = replace(recipe, precision=torch.float32)
     state = TrainState(recipe, task, seed)
-    return [float(train_step(recipe, state)[0]) for _ in range(FIRST_STEPS)]
+    return [float(recipe.update(recipe, state)[0]) for _ in range(FIRST_STEPS)]
 
 
 def score(recipe: Recipe, task: Task, model: TinyRecursiveModel, puzzles: Puzzles, progress=iter) -> dict:

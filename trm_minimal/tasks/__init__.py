@@ -3,7 +3,7 @@
 Dimension key: B batch, N puzzles, L cells, V vocabulary. Token 0 is padding in every task; real classes start at 1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class Task:
     name: str
     rows: int
     columns: int
-    symbols: str  # symbols[token] is how the token is written; symbols[0] stands for padding
+    symbols: Sequence[str]  # symbols[token] is how the token is written; symbols[0] stands for padding
     train: Puzzles
     validation: Puzzles
     test: Puzzles

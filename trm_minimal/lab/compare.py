@@ -1,0 +1,96 @@
+"""What a sweep says: means with their spread, paired differences, and a verdict computed from the numbers.
+
+Two variants are compared seed by seed: the same seed means the same batches. The interval is Student's, 95 %.
+"""
+
+import math
+from collections.abc import Iterable
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from scipy.stats import t
+
+LEAST = 3  # seeds that a claim needs
+
+
+class Difference(NamedTuple):
+    """Mean of the paired differences (one variant minus another), its 95 % interval, and how many pairs."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+
+def paired(ours: dict[int, float], theirs: dict[int, float]) -> Difference:
+    """Of two variants by seed, over the seeds that both have. With fewer than two pairs the interval is endless."""
+    differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
+    n = len(differences)
+    if n < 2:
+        return Difference(mean(differences) if n else math.nan, -math.inf, math.inf, n)
+    half = float(t.ppf(0.975, n - 1)) * stdev(differences) / math.sqrt(n)
+    return Difference(mean(differences), mean(differences) - half, mean(differences) + half, n)
+
+
+def verdict(difference: Difference, better: str = "better", worse: str = "worse") -> str:
+    """What may be said of a difference: a direction with its size, or no claim."""
+    if difference.n < LEAST:
+        return f"no claim: {difference.n} pairs of seeds, and a claim needs {LEAST}"
+    if difference.low <= 0 <= difference.high:
+        return f"no claim: {difference}, the interval includes zero (n = {difference.n})"
+    return f"{better if difference.mean > 0 else worse}: {difference} (n = {difference.n})"
+
+
+def exact(record: dict, which: str = "ema", test: str = "test") -> float:
+    """Exact accuracy of a record on one of its test sets."""
+    flags = record["exact"][test][which]
+    return flags.count("1") / len(flags)
+
+
+def by_seed(records: dict[tuple[str, int], dict], variant: str, value=exact) -> dict[int, float]:
+    """seed -> value of the variant's record."""
+    return {seed: value(record) for (name, seed), record in sorted(records.items()) if name == variant}
+
+
+def spread(values: Iterable[float]) -> str:
+    """mean (standard deviation), or the values where there are fewer than three."""
+    values = list(values)
+    if len(values) < LEAST:
+        return ", ".join(f"{value:.3f}" for value in values) or "none"
+    return f"{mean(values):.3f} ({stdev(values):.3f})"
+
+
+def calls_a_step(record: dict) -> int:
+    """Net calls of one supervision step, T (n + 1), of a run at constant depth."""
+    return record["recipe"]["test_depth"]["T"] * (record["recipe"]["test_depth"]["n"] + 1)
+
+
+def at_calls(record: dict, calls: float, which: str = "ema") -> float:
+    """Validation accuracy at the last look within so many net calls a slot. NaN when there was none yet."""
+    rows = [row[which] for row in record["curve"] if row["step"] * calls_a_step(record) <= calls]
+    return rows[-1] if rows else math.nan
+
+
+def best_rates(records: dict[tuple[str, int], dict]) -> dict[str, str]:
+    """For variants swept as `name@rate`: name -> the full name at the rate of the best mean validation accuracy.
+
+    A run that diverged counts 0. At a tie the smaller rate.
+    """
+
+    def score(variant: str) -> tuple[float, float]:
+        scores = by_seed(records, variant, lambda record: 0.0 if record["diverged"] else record["curve"][-1]["ema"])
+        return mean(scores.values()), -float(variant.partition("@")[2])
+
+    names = sorted({variant for variant, _ in records})
+    grouped: dict[str, list[str]] = {}
+    for variant in names:
+        grouped.setdefault(variant.partition("@")[0], []).append(variant)
+    return {name: max(variants, key=score) for name, variants in grouped.items()}
+
+
+def core_hours(records: Iterable[dict]) -> float:
+    """Hours of one core that the runs took, scoring included."""
+    return sum(record["env"]["wall_seconds"] * record["env"]["threads"] for record in records) / 3600

@@ -1,0 +1,168 @@
+"""Sweeps: variants x seeds, trained by one command in parallel, each run recorded in one small file.
+
+A record is data/sweeps/<sweep>/<variant>/<seed>.json: the resolved recipe, the curve, right or wrong for every test
+puzzle, the first losses, the environment, and a digest of all this; seed 0 keeps its weights beside it. A run whose
+loss stopped being finite is a result, too: it says where, and all its test puzzles count as wrong.
+
+check returns complaints, one sentence each, as the checks of runs.py do.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from functools import partial
+from itertools import chain, product
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from trm_minimal import checkpoint
+from trm_minimal.errors import BadInput, Diverged
+from trm_minimal.evaluate import answer, exact_by_step
+from trm_minimal.lab import runs
+from trm_minimal.lab.recipes import Recipe, describe
+from trm_minimal.model import TinyRecursiveModel, eager
+from trm_minimal.tasks import Puzzles, Task
+from trm_minimal.train import TrainState, build_model, train
+
+SWEEPS = runs.ROOT / "data" / "sweeps"
+FIRST_STEPS = 2
+KEPT_SEED = 0  # whose weights are kept
+SLICE = 64  # puzzles that a check scores again
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is compared: every variant with every seed, and more cells."""
+
+    variants: dict[str, Recipe]
+    seeds: tuple[int, ...]
+    more: tuple[tuple[str, int], ...] = ()
+    also: dict[str, Callable[..., Task]] = field(default_factory=dict)  # more test sets, of boards of other lengths
+
+    def cells(self) -> Iterator[tuple[str, int]]:
+        """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with fewer seeds."""
+        return chain(((variant, seed) for seed, variant in product(self.seeds, self.variants)), self.more)
+
+
+def at_rates(variants: dict[str, Recipe], rates: Iterable[float]) -> dict[str, Recipe]:
+    """Each variant at each learning rate, named `variant@rate`."""
+    return {
+        f"{name}@{rate:g}": replace(recipe, optimizer=partial(recipe.optimizer, lr=rate))
+        for (name, recipe), rate in product(variants.items(), rates)
+    }
+
+
+def flags(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles) -> str:
+    """Right (1) or wrong (0) after the last supervision step, puzzle by puzzle."""
+    with torch.compiler.set_stance("force_eager"):
+        answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth)
+    return "".join("01"[int(right)] for right in exact_by_step(answers, puzzles.labels_NL)[-1])
+
+
+def fit(recipe: Recipe, model: TinyRecursiveModel, task: Task) -> TinyRecursiveModel:
+    """The model for boards of the task's length. A part with a table of positions refuses by load_state_dict."""
+    if model.length == task.length:
+        return model
+    longer = build_model(recipe, task.vocab_size, task.length, seed=0)
+    longer.load_state_dict(model.state_dict())
+    return longer
+
+
+def first_losses(recipe: Recipe, task: Task, seed: int) -> list[float]:
+    """The losses of the first steps, in float32 on the CPU, call by call."""
+    recipe = replace(recipe, precision=torch.float32, compilation=eager)
+    state = TrainState(recipe, task, seed)
+    return [float(recipe.update(recipe, state)[0]) for _ in range(FIRST_STEPS)]
+
+
+def digest(record: dict) -> str:
+    """Of everything in a record but the digest itself."""
+    rest = {key: value for key, value in record.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env: dict, device: str) -> None:
+    """Train and record one cell. The weights come first: where the record is, all is."""
+    torch.compiler.reset()  # a process trains many models, and each would count as a recompilation of the first
+    recipe = sweep.variants[variant]
+    task = recipe.task()
+    tests = {"test": task} | {also: build() for also, build in sweep.also.items()}
+    started, diverged, exact = time.perf_counter(), None, {}
+    try:
+        state = train(recipe, task, seed, device=device, quiet=True)
+        curve, seconds = state.curve, state.seconds
+        for title, other in tests.items():
+            nets = {"raw": state.model, "ema": state.ema.model}
+            exact[title] = {which: flags(recipe, fit(recipe, net, other), other.test) for which, net in nets.items()}
+        if seed == KEPT_SEED:
+            facts = {"kind": "weights of a sweep", "sweep": name, "variant": variant, "seed": seed}
+            (folder / variant).mkdir(parents=True, exist_ok=True)
+            checkpoint.save(folder / variant / f"{seed}.safetensors", state.ema.model.state_dict(), facts)
+    except Diverged as error:
+        curve, seconds, diverged = error.curve, time.perf_counter() - started, str(error).partition(";")[0]
+        for title, other in tests.items():
+            exact[title] = dict.fromkeys(("raw", "ema"), "0" * len(other.test))
+    record = {
+        "recipe": {"sweep": name, "variant": variant, "seed": seed} | describe(recipe),
+        "curve": curve,
+        "diverged": diverged,
+        "exact": exact,
+        "first_steps": first_losses(recipe, task, seed),
+        "env": env | {"training_seconds": round(seconds, 1), "wall_seconds": round(time.perf_counter() - started, 1)},
+    }
+    write(folder / variant / f"{seed}.json", record)
+
+
+def write(path: Path, record: dict) -> None:
+    """Write a record and its digest, whole or not at all."""
+    record = json.loads(json.dumps(record))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(record | {"digest": digest(record)}) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def environment(device: str, command: str) -> dict:
+    """As of a recorded run, with one digest for all sources and one thread a run."""
+    env = runs.environment(device, command)
+    sources = hashlib.sha256(json.dumps(env["sources"], sort_keys=True).encode()).hexdigest()
+    return env | {"threads": 1, "sources": sources}
+
+
+def read(name: str) -> dict[tuple[str, int], dict]:
+    """The records of a sweep by (variant, seed). BadInput when one is damaged."""
+    records = {}
+    for path in sorted((SWEEPS / name).glob("*/*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            records[record["recipe"]["variant"], record["recipe"]["seed"]] = record
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInput(f"{path} is no record of a sweep ({error}); remove it and run the sweep again") from error
+    return records
+
+
+def run(name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, device: str = "cpu") -> tuple[int, int]:
+    """Train the cells whose variant fits `only` and that are not recorded yet. (cells done now, cells of the sweep)."""
+    folder = SWEEPS / name
+    cells = list(sweep.cells())
+    wanted = [(v, s) for v, s in cells if fnmatch(v, only) and not (folder / v / f"{s}.json").exists()]
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread) as pool:
+        work = [pool.submit(run_cell, name, sweep, v, s, folder, env, device) for v, s in wanted]
+        try:
+            for done in tqdm(as_completed(work), total=len(work), unit="run", desc=name, smoothing=0):
+                done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return len(wanted), len(cells)
