@@ -113,6 +113,7 @@ class TinyRecursiveModel(nn.Module):
     """The whole model (paper section 4; official models/recursive_reasoning/trm.py). Defaults are the paper's.
 
     vocab_size and length describe the puzzle; `puzzles` > 0 gives each puzzle identity a learned vector (ARC).
+    latents counts the states z, for a recursion that has several; the paper's has one.
     The seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module, init (dim) -> Module,
     recursion, which is deep_recursion or another of its signature; the depth (n, T) is an argument of every call.
     """
@@ -127,6 +128,8 @@ class TinyRecursiveModel(nn.Module):
         prefix: int = 16,
         puzzles: int = 0,
         q_outputs: int = 2,
+        latents: int = 1,
+        net: Callable[..., nn.Module] = TinyNet,
         block: Callable[[int, int], nn.Module] = mlp_mixer,
         recurrence: Callable[[int], nn.Module] = Replace,
         init: Callable[[int], nn.Module] = FixedInit,
@@ -137,11 +140,11 @@ class TinyRecursiveModel(nn.Module):
         if prefix < 1:
             raise ValueError(f"prefix is {prefix}: keep at least one position, the Q head reads the first")
         self.vocab_size, self.length, self.dim, self.prefix = vocab_size, length, dim, prefix
-        self.recursion = recursion
+        self.latents, self.recursion = latents, recursion
         self.tokens_VD = nn.Parameter(truncated_normal_(torch.empty(vocab_size, dim), 1 / math.sqrt(dim)))
         self.puzzles_ND = nn.Parameter(torch.zeros(puzzles, dim)) if puzzles else None
         self.positions = positions(dim, prefix, length)
-        self.net = TinyNet(dim, prefix + length, layers, block, recurrence)
+        self.net = net(dim, prefix + length, layers, block, recurrence)
         self.init_y, self.init_z = init(dim), init(dim)
         self.output_head = Linear(dim, vocab_size)
         self.q_head = Linear(dim, q_outputs, bias=True)
@@ -157,9 +160,11 @@ class TinyRecursiveModel(nn.Module):
         return math.sqrt(self.dim) * self.positions(x_BLD)
 
     def initial_states(self, inputs_BL: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """(y, z) before any thought, float32 [B, P + L, D]."""
+        """(y, z) before any thought, float32 [B, P + L, D]; several latents z stand one behind the other."""
         like_BLD = self.tokens_VD.new_empty(()).expand(inputs_BL.shape[0], self.prefix + self.length, self.dim)
-        return self.init_y(like_BLD, generator), self.init_z(like_BLD, generator)
+        return self.init_y(like_BLD, generator), self.init_z(
+            like_BLD.repeat(1, self.latents, 1) if self.latents > 1 else like_BLD, generator
+        )
 
     def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, puzzles_B=None) -> Prediction:
         """One supervision step. x is embedded anew in each: the graph of the step before is gone."""

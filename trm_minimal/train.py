@@ -23,7 +23,19 @@ from trm_minimal.losses import supervision_loss
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.parallel import Workers
 
-PARTS = ("dim", "layers", "prefix", "q_outputs", "block", "recurrence", "init", "positions", "recursion")  # of a model
+PARTS = (
+    "dim",
+    "layers",
+    "prefix",
+    "q_outputs",
+    "block",
+    "recurrence",
+    "init",
+    "positions",
+    "recursion",
+    "latents",
+    "net",
+)  # of a model
 ALONE = Workers()
 LOG_EVERY = 10  # steps between looks at the loss: each look waits for the device
 

@@ -33,6 +33,11 @@ def grid_convolution(dim: int, length: int, side: int, multiple: int = 256) -> n
     )
 
 
+def grid_convolution_over_width(dim: int, length: int, side: int, multiple: int = 256) -> nn.Module:
+    """grid_convolution with its first norm over the width of each cell."""
+    return nn.Sequential(PostNorm(GridConvolution(dim, length, side)), PostNorm(SwiGLU(dim, multiple=multiple)))
+
+
 class PreNorm(nn.Module):
     """x + f(norm(x)). What is added is tame, but nothing holds the sum: x grows with every part it passes."""
 
@@ -68,7 +73,7 @@ def normed(dim: int, length: int, block) -> nn.Module:
     return FinalNorm(block(dim, length))
 
 
-def norm_over_width(dim: int, length: int, multiple: int = 256) -> nn.Module:
+def mixer_over_width(dim: int, length: int, multiple: int = 256) -> nn.Module:
     """mlp_mixer with its first norm over the width of each cell, where the official one is over the positions."""
     return nn.Sequential(
         PostNorm(Transposed(SwiGLU(length, multiple=multiple))), PostNorm(SwiGLU(dim, multiple=multiple))

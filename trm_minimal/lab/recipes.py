@@ -19,7 +19,7 @@ from trm_minimal.lab.gradients import one_step_recursion
 from trm_minimal.lab.optimizers import MuonAdamW
 from trm_minimal.layers import GridRotary, mlp_mixer, transformer
 from trm_minimal.losses import stablemax_cross_entropy
-from trm_minimal.model import FixedInit, NoPositions, compiled, eager
+from trm_minimal.model import FixedInit, NoPositions, TinyNet, compiled, eager
 from trm_minimal.recurrence import Replace
 from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import Depth, constant, warmup, warmup_cosine
@@ -39,6 +39,8 @@ class Recipe:
     q_outputs: int = 2  # the second, "continue", has no loss by default
     block: Callable[[int, int], nn.Module] = mlp_mixer
     recurrence: Callable[[int], nn.Module] = Replace
+    net: Callable[..., nn.Module] = TinyNet
+    latents: int = 1
     init: Callable[[int], nn.Module] = FixedInit
     positions: Callable[[int, int, int], nn.Module] = NoPositions
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
-from trm_minimal.lab import stability
+from trm_minimal.lab import ablations, stability
 from trm_minimal.lab.sweeps import Sweep
 
-SWEEPS: dict[str, Callable[[], Sweep]] = {sweep.__name__: sweep for sweep in (stability.parity, stability.recall)}
+SWEEPS: dict[str, Callable[[], Sweep]] = {
+    sweep.__name__: sweep
+    for sweep in (ablations.ablate_sudoku, ablations.ablate_maze, stability.parity, stability.recall)
+}

@@ -34,7 +34,8 @@ from trm_minimal.train import TrainState, build_model, train
 SWEEPS = runs.ROOT / "data" / "sweeps"
 FIRST_STEPS = 2
 KEPT_SEED = 0  # whose weights are kept
-SLICE = 64  # puzzles that a check scores again
+TESTED = 250  # puzzles of each test set, the first ones
+SLICE = 64  # of them, that a check scores again
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def at_rates(variants: dict[str, Recipe], rates: Iterable[float]) -> dict[str, R
 
 
 def flags(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles) -> str:
-    """Right (1) or wrong (0) after the last supervision step, puzzle by puzzle."""
+    """Right (1) or wrong (0) after the last supervision step, for each of the first puzzles."""
+    puzzles = Puzzles(*(tokens_NL[:TESTED] for tokens_NL in puzzles))
     with torch.compiler.set_stance("force_eager"):
         answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth)
     return "".join("01"[int(right)] for right in exact_by_step(answers, puzzles.labels_NL)[-1])
@@ -108,7 +110,7 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
     except Diverged as error:
         curve, seconds, diverged = error.curve, time.perf_counter() - started, str(error).partition(";")[0]
         for title, other in tests.items():
-            exact[title] = dict.fromkeys(("raw", "ema"), "0" * len(other.test))
+            exact[title] = dict.fromkeys(("raw", "ema"), "0" * len(other.test.inputs_NL[:TESTED]))
     record = {
         "recipe": {"sweep": name, "variant": variant, "seed": seed} | describe(recipe),
         "curve": curve,
@@ -162,7 +164,59 @@ def run(name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, d
         try:
             for done in tqdm(as_completed(work), total=len(work), unit="run", desc=name, smoothing=0):
                 done.result()
-        except BaseException:
+        finally:  # stopped or failed: what has not begun shall not begin
             pool.shutdown(cancel_futures=True)
-            raise
     return len(wanted), len(cells)
+
+
+def check(name: str, sweep: Sweep, record: dict) -> list[str]:
+    """Complaints: the record is damaged, its recipe is no longer the sweep's, or its parts contradict each other."""
+    variant, seed = record["recipe"]["variant"], record["recipe"]["seed"]
+    if record["digest"] != digest(record):
+        return [f"{variant}, seed {seed}: differs from its digest"]
+    if (variant, seed) not in set(sweep.cells()):
+        return [f"{variant}, seed {seed}: is no cell of the sweep {name}"]
+    complaints, recipe = [], sweep.variants[variant]
+    today = {"sweep": name, "variant": variant, "seed": seed} | describe(recipe)
+    if changed := [
+        key for key in today.keys() | record["recipe"].keys() if today.get(key) != record["recipe"].get(key)
+    ]:
+        complaints.append(f"today's recipe differs in {', '.join(sorted(changed))}")
+    every, last, steps = recipe.eval_every, recipe.steps, [row["step"] for row in record["curve"]]
+    whole = [*range(every, last, every), last]
+    if steps != (whole[: len(steps)] if record["diverged"] else whole):
+        complaints.append(f"the curve has not one row every {every} steps to step {last}")
+    if record["diverged"] and any("1" in row for nets in record["exact"].values() for row in nets.values()):
+        complaints.append("the loss stopped being finite, and yet puzzles are right")
+    if set(record["exact"]) != {"test", *sweep.also}:
+        complaints.append(f"the test sets are {', '.join(sorted(record['exact']))}")
+    return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]
+
+
+def check_again(name: str, sweep: Sweep, record: dict, task: Task, tolerance: float = 1e-4) -> list[str]:
+    """Complaints: the first losses, computed anew, are others, or the kept weights do not do what was recorded.
+
+    Another processor may turn a puzzle or two, so the flags are not compared exactly.
+    """
+    variant, seed = record["recipe"]["variant"], record["recipe"]["seed"]
+    recipe, complaints = sweep.variants[variant], []
+    losses = first_losses(recipe, task, seed)
+    gap = max(abs(now - then) for now, then in zip(losses, record["first_steps"], strict=True))
+    if not gap <= tolerance * max(1.0, *losses):
+        complaints.append(f"the first losses differ by {gap:.1e}")
+    path = SWEEPS / name / variant / f"{seed}.safetensors"
+    if path.exists():
+        part = Puzzles(*(tokens_NL[:SLICE] for tokens_NL in task.test))
+        now, then = flags(recipe, load(path, recipe, task), part), record["exact"]["test"]["ema"]
+        turned = sum(a != b for a, b in zip(now, then, strict=False))
+        if turned > SLICE // 20:
+            complaints.append(f"{turned} of {len(now)} puzzles are right or wrong other than recorded")
+    return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]
+
+
+def load(path: Path, recipe: Recipe, task: Task) -> TinyRecursiveModel:
+    """The kept weights of a run, as a model."""
+    tensors, _ = checkpoint.load(path)
+    model = build_model(recipe, task.vocab_size, task.length, seed=0)
+    checkpoint.load_weights(model, tensors, str(path))
+    return model.eval()

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from trm_minimal.errors import BadInput
-from trm_minimal.tasks import Move, Puzzles, Task, files, no_puzzles
+from trm_minimal.tasks import Move, Puzzles, Task, files, no_puzzles, stay
 
 Puzzle = tuple[str, str]  # question and answer
 DIGITS = ".123456789"
@@ -264,6 +264,11 @@ def symmetries(shape: Shape) -> Callable[[int, torch.Generator], Move]:
         return Move(cells_BSS.flatten(1), torch.cat([torch.arange(2).expand(batch, 2), names_BS], 1))
 
     return draw_moves
+
+
+def none(shape: Shape) -> Callable[[int, torch.Generator], Move]:
+    """No symmetry at all."""
+    return partial(stay, length=shape.length, vocab=len(shape.symbols))
 
 
 @cache
