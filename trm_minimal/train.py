@@ -174,16 +174,7 @@ def stop_unless_finite(state: TrainState, losses: Tensor, path: Path | None) -> 
 
 
 def train(
-    recipe,
-    task,
-    seed: int,
-    *,
-    device="cpu",
-    workers=ALONE,
-    path: Path | None = None,
-    facts=None,
-    resume=False,
-    quiet=False,
+    recipe, task, seed: int, *, device="cpu", workers=ALONE, path=None, facts=None, resume=False, quiet=False
 ) -> TrainState:
     """Train to the last step; validate with raw and EMA weights every `eval_every` steps and save the state to `path`.
 
@@ -197,14 +188,8 @@ def train(
     validation = type(task.validation)(*(tokens_NL[: recipe.eval_puzzles] for tokens_NL in task.validation))
     since_eval: list[tuple[Tensor, Tensor, Tensor]] = []
     started, validated = time.perf_counter(), {}
-    with tqdm(
-        total=recipe.steps,
-        initial=state.step,
-        unit="step",
-        dynamic_ncols=True,
-        mininterval=0.5,
-        disable=quiet or workers.rank > 0,
-    ) as bar:
+    quiet = quiet or workers.rank > 0
+    with tqdm(total=recipe.steps, initial=state.step, unit="step", dynamic_ncols=True, disable=quiet) as bar:
         while state.step < recipe.steps:
             since_eval.append(recipe.update(recipe, state))
             bar.update()

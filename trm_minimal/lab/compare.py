@@ -74,21 +74,17 @@ def at_calls(record: dict, calls: float, which: str = "ema") -> float:
     return rows[-1] if rows else math.nan
 
 
-def best_rates(records: dict[tuple[str, int], dict]) -> dict[str, str]:
-    """For variants swept as `name@rate`: name -> the full name at the rate of the best mean validation accuracy.
+def best_rates(records: dict[tuple[str, int], dict], seeds: Iterable[int]) -> dict[str, str]:
+    """For variants swept as `name@rate`: name -> the full name at the best rate, chosen on training loss alone.
 
-    A run that diverged counts 0. At a tie the smaller rate.
+    Best is the lowest mean loss over the last rows of the curves of `seeds`; a run that diverged has none.
     """
-
-    def score(variant: str) -> tuple[float, float]:
-        scores = by_seed(records, variant, lambda record: 0.0 if record["diverged"] else record["curve"][-1]["ema"])
-        return mean(scores.values()), -float(variant.partition("@")[2])
-
-    names = sorted({variant for variant, _ in records})
-    grouped: dict[str, list[str]] = {}
-    for variant in names:
-        grouped.setdefault(variant.partition("@")[0], []).append(variant)
-    return {name: max(variants, key=score) for name, variants in grouped.items()}
+    seeds, best = set(seeds), {}
+    for variant in dict.fromkeys(variant for variant, _ in records):
+        runs = [record for (name, seed), record in records.items() if name == variant and seed in seeds]
+        loss = mean(math.inf if run["diverged"] else run["curve"][-1]["loss"] for run in runs)
+        best.setdefault(variant.partition("@")[0], []).append((loss, float(variant.partition("@")[2]), variant))
+    return {name: min(tried)[2] for name, tried in best.items()}
 
 
 def core_hours(records: Iterable[dict]) -> float:

@@ -93,7 +93,7 @@ def recall(train: int = 20_000, held_out=(128, 500), seed: int = 0, data_dir: Pa
     is held out: no training row has all 8 pairs with these values, in whatever order.
     """
     generator = torch.Generator().manual_seed(seed)
-    count = 8 * (train + sum(held_out))
+    count = 2 * train + 100 * sum(held_out)  # one row in 64 is of the largest size and held out
     keys_NP = torch.rand(count, len(KEYS), generator=generator).argsort(1)
     values_NP = torch.randint(len(VALUES), (count, len(KEYS)), generator=generator)
     pairs_N = torch.randint(1, len(KEYS) + 1, (count,), generator=generator)

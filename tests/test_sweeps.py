@@ -1,0 +1,194 @@
+"""Sweeps: a small one is trained, stopped, gone on with; each check sees its planted error; the recorded ones stand."""
+
+import json
+from dataclasses import replace
+from functools import cache, partial
+
+import pytest
+import torch
+
+from trm_minimal.__main__ import main
+from trm_minimal.errors import BadInput
+from trm_minimal.lab import recipes, studies, sweeps
+from trm_minimal.lab.sweeps import Sweep
+from trm_minimal.schedules import Depth, constant
+from trm_minimal.tasks import toys
+
+RECORDS = {name: sweeps.read(name) for name in studies.SWEEPS}
+CELLS = [(name, *cell) for name, records in RECORDS.items() for cell in sorted(records)]
+ENV = {"device": "a CPU", "threads": 1, "commit": None, "sources": ""}
+
+
+def tiny():
+    """A toy of a second, so that a test set of another length can be tried."""
+    return replace(
+        recipes.sudoku_4x4(),
+        task=partial(toys.parity, 8, train=200),
+        dim=16,
+        prefix=1,
+        block=partial(recipes.transformer, heads=2, multiple=16),
+        depth=constant(1, 2),
+        test_depth=Depth(1, 2),
+        N_sup=2,
+        steps=6,
+        batch=8,
+        eval_every=4,
+        eval_puzzles=8,
+    )
+
+
+def exploding():
+    return replace(tiny(), optimizer=partial(torch.optim.SGD, lr=1e30))
+
+
+def small_sweep():
+    also = {"9 bits": partial(toys.parity, 9, held_out=(8, 8))}
+    return Sweep({"plain": tiny(), "exploding": exploding()}, (0, 1), (("plain", 2),), also)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweeps, "SWEEPS", tmp_path)
+    return tmp_path / "small"
+
+
+@pytest.fixture
+def trained(folder):
+    sweep = small_sweep()
+    for variant, seed in sweep.cells():
+        sweeps.run_cell("small", sweep, variant, seed, folder, ENV, "cpu")
+    return folder
+
+
+def complaints(folder) -> list[str]:
+    sweep, task = small_sweep(), tiny().task()
+    found = []
+    for record in sweeps.read("small").values():
+        found += sweeps.check("small", sweep, record) or sweeps.check_again("small", sweep, record, task)
+    return found
+
+
+def edit(path, change, renew=True):
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record | ({"digest": sweeps.digest(record)} if renew else {})))
+
+
+def test_what_is_written_passes_every_check(trained):
+    assert complaints(trained) == []
+    records = sweeps.read("small")
+    assert sorted(records) == [("exploding", 0), ("exploding", 1), ("plain", 0), ("plain", 1), ("plain", 2)]
+    plain, lost = records["plain", 0], records["exploding", 0]
+    assert [row["step"] for row in plain["curve"]] == [4, 6] and plain["diverged"] is None
+    assert {test: len(nets["raw"]) for test, nets in plain["exact"].items()} == {"test": 96, "9 bits": 8}
+    assert "the loss of step" in lost["diverged"] and set(lost["exact"]["test"]["ema"]) == {"0"}
+    kept = sorted(path.relative_to(trained).as_posix() for path in trained.rglob("*.safetensors"))
+    assert kept == ["plain/0.safetensors"]
+
+
+def test_the_same_cell_twice_is_the_same_record(trained, tmp_path):
+    sweeps.run_cell("small", small_sweep(), "plain", 1, tmp_path / "again", ENV, "cpu")
+    then, now = (json.loads((f / "plain" / "1.json").read_text()) for f in (trained, tmp_path / "again"))
+    assert all(then[key] == now[key] for key in ("recipe", "curve", "exact", "first_steps"))
+
+
+def turned(flags: str) -> str:
+    return flags.translate(str.maketrans("01", "10"))
+
+
+@pytest.mark.parametrize(
+    ("change", "renew", "complaint"),
+    [
+        (lambda r: r["exact"]["test"].update(ema="1" * 96), False, "differs from its digest"),
+        (lambda r: r["exact"]["test"].update(ema=turned(r["exact"]["test"]["ema"])), True, "are right or wrong other"),
+        (lambda r: r["curve"].pop(), True, "has not one row every 4 steps"),
+        (lambda r: r["recipe"].update(clip=0.5), True, "today's recipe differs in clip"),
+        (lambda r: r["recipe"].update(seed=7), True, "is no cell of the sweep"),
+        (lambda r: r["exact"].pop("9 bits"), True, "the test sets are test"),
+        (lambda r: r["first_steps"].reverse(), True, "the first losses differ"),
+        (lambda r: r.update(diverged="the loss of step 3 is nan"), True, "and yet puzzles are right"),
+    ],
+)  # fmt: skip
+def test_each_planted_error_is_seen(trained, change, renew, complaint):
+    path = trained / "plain" / "0.json"
+    edit(path, lambda record: record["exact"]["9 bits"].update(raw="1" * 8))  # so that something is right
+    edit(path, change, renew)
+    found = complaints(trained)
+    assert len(found) == 1 and complaint in found[0], found
+
+
+def test_weights_of_another_run_are_seen(trained):
+    torch.manual_seed(0)
+    model = sweeps.load(trained / "plain" / "0.safetensors", tiny(), tiny().task())
+    record = sweeps.read("small")["plain", 0]
+    flags = record["exact"]["test"]["ema"]
+    assert flags[: len(flags)] == sweeps.flags(tiny(), model, tiny().task().test)
+
+
+def test_a_stopped_sweep_goes_on_and_does_nothing_twice(folder, monkeypatch):
+    """In this process, so that the small sweep is known: a pool of one that runs at once."""
+    calls = []
+
+    class Pool:
+        def __init__(self, *a, **k):
+            pass
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda self, *a: None  # noqa: E731
+
+        def submit(self, function, *arguments):
+            calls.append(arguments[2:4])
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            function(*arguments)
+            return None
+
+        def shutdown(self, cancel_futures):
+            pass
+
+    monkeypatch.setattr(sweeps, "ProcessPoolExecutor", Pool)
+    with pytest.raises(KeyboardInterrupt):
+        sweeps.run("small", small_sweep(), ENV)
+    assert len(list(folder.rglob("*.json"))) == 2 and not list(folder.rglob("*.unfinished"))
+    monkeypatch.setattr(sweeps, "as_completed", lambda work: iter(()))
+    assert sweeps.run("small", small_sweep(), ENV, only="plain") == (2, 5)
+    assert calls == [("plain", 0), ("exploding", 0), ("plain", 1), ("plain", 1), ("plain", 2)]
+    assert sweeps.run("small", small_sweep(), ENV, only="plain") == (0, 5)
+
+
+def test_a_damaged_record_is_named(trained):
+    (trained / "plain" / "0.json").write_text("{")
+    with pytest.raises(BadInput, match=r"plain/0\.json is no record of a sweep .* remove it"):
+        sweeps.read("small")
+
+
+def test_the_command_names_the_sweeps_and_wants_a_clean_tree(capsys, monkeypatch):
+    assert main(["sweep", "pairity"]) == 2
+    assert "there is no sweep 'pairity', but ablate_sudoku" in capsys.readouterr().err
+    monkeypatch.setattr(sweeps.runs, "git", lambda *a: b" M trm_minimal/x.py\n")
+    assert main(["sweep", "parity"]) == 2 and "uncommitted changes" in capsys.readouterr().err
+
+
+def test_the_command_trains_in_processes_and_records(folder, monkeypatch, capsys):
+    """One real cell, in a process of its own, of a registered sweep cut to one variant."""
+    monkeypatch.setattr(sweeps.runs, "require_clean_tree", lambda: None)
+    monkeypatch.setitem(studies.SWEEPS, "small", lambda: replace(small_sweep(), also={}, more=()))
+    assert main(["sweep", "small", "--only", "plain", "--jobs", "2"]) == 0
+    assert "2 of 4 runs trained now" in capsys.readouterr().out
+    assert sorted(path.name for path in folder.rglob("*.json")) == ["0.json", "1.json"]
+
+
+# The recorded sweeps.
+
+
+@cache
+def task_of(name, variant):
+    return studies.SWEEPS[name]().variants[variant].task()
+
+
+@pytest.mark.parametrize(("name", "variant", "seed"), CELLS)
+def test_recorded_cell(name, variant, seed):
+    record, sweep = RECORDS[name][variant, seed], studies.SWEEPS[name]()
+    assert sweeps.check(name, sweep, record) == []
+    assert sweeps.check_again(name, sweep, record, task_of(name, variant)) == []
+    assert len(record["env"]["commit"]) == 40 and record["env"]["threads"] == 1
