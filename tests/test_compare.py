@@ -15,7 +15,7 @@ def record(exact: float, *, loss=0.5, diverged=None, n=1, T=2, rows=(), seconds=
         "exact": {"test": {"ema": flags, "raw": flags[::-1]}},
         "curve": [*rows, {"step": 100, "ema": exact, "raw": exact, "loss": loss}],
         "diverged": diverged,
-        "env": {"wall_seconds": seconds, "threads": 2},
+        "env": {"cpu_seconds": seconds},
     }
 
 
@@ -70,4 +70,4 @@ def test_the_best_rate_is_that_of_the_lowest_last_loss_over_the_trial_seeds():
 
 def test_spread_and_core_hours():
     assert compare.spread([0.1, 0.2, 0.3]) == "0.200 (0.100)" and compare.spread([0.1, 0.2]) == "0.100, 0.200"
-    assert compare.core_hours([record(0), record(0)]) == 4.0
+    assert compare.core_hours([record(0), record(0)]) == 2.0

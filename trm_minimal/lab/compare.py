@@ -88,5 +88,5 @@ def best_rates(records: dict[tuple[str, int], dict], seeds: Iterable[int]) -> di
 
 
 def core_hours(records: Iterable[dict]) -> float:
-    """Hours of one core that the runs took, scoring included."""
-    return sum(record["env"]["wall_seconds"] * record["env"]["threads"] for record in records) / 3600
+    """Hours of one core that the runs took, scoring included. Of runs on a CPU."""
+    return sum(record["env"]["cpu_seconds"] for record in records) / 3600
