@@ -1,9 +1,18 @@
 """The convolution does what its docstring says: near cells for cells, the board's mean for the prefix."""
 
+from functools import partial
+
 import pytest
 import torch
 
-from trm_minimal.lab.blocks import GridConvolution, grid_convolution
+from trm_minimal.lab.blocks import (
+    GridConvolution,
+    attention_over_positions,
+    grid_convolution,
+    grid_convolution_over_width,
+    mixer_over_width,
+)
+from trm_minimal.layers import mlp_mixer, transformer
 
 SIDE, PREFIX, DIM = 5, 3, 4
 LENGTH = PREFIX + SIDE**2
@@ -48,3 +57,36 @@ def test_the_first_norm_is_over_positions_and_the_last_over_features():
     mixed_BLD = block[0](x_BLD)
     assert torch.allclose(mixed_BLD.square().mean(1), torch.ones(2, DIM), atol=1e-3)
     assert torch.allclose(block(x_BLD).square().mean(2), torch.ones(2, LENGTH), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("block", "over"),
+    [
+        (partial(grid_convolution, side=SIDE, multiple=8), 1),
+        (partial(grid_convolution_over_width, side=SIDE, multiple=8), 2),
+        (partial(mlp_mixer, multiple=8), 1),
+        (partial(mixer_over_width, multiple=8), 2),
+        (partial(transformer, heads=1, multiple=8), 2),
+        (partial(attention_over_positions, heads=1, multiple=8), 1),
+    ],
+)
+def test_over_what_the_first_norm_is(block, over):
+    """Over positions (1) or over the width (2): there, and only there, the mean square is one."""
+    torch.manual_seed(0)
+    mixed_BLD = block(DIM, LENGTH)[0](torch.randn(2, LENGTH, DIM)).detach()
+    for axis in (1, 2):
+        mean = mixed_BLD.square().mean(axis)
+        assert torch.allclose(mean, torch.ones_like(mean), atol=1e-3) == (axis == over)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (partial(mlp_mixer, multiple=8), partial(mixer_over_width, multiple=8)),
+        (partial(transformer, heads=1, multiple=8), partial(attention_over_positions, heads=1, multiple=8)),
+        (partial(grid_convolution, side=SIDE, multiple=8), partial(grid_convolution_over_width, side=SIDE, multiple=8)),
+    ],
+)
+def test_the_other_norm_costs_no_weight(one, other):
+    sizes = [sorted(tuple(weight.shape) for weight in block(DIM, LENGTH).parameters()) for block in (one, other)]
+    assert sizes[0] == sizes[1]
