@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from trm_minimal.lab.runs import read_runs
-from trm_minimal.lab.tables import recipes_table, runs_table
+from trm_minimal.lab.tables import recipes_table, runs_table, sweeps_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(("file", "table"), [("README.md", recipes_table), ("data/runs/README.md", runs_table)])
 def test_the_result_tables_are_those_of_the_recorded_runs(file, table):
     assert table(read_runs()) in (ROOT / file).read_text(encoding="utf-8"), "python -m trm_minimal.lab.tables"
+
+
+def test_the_table_of_sweeps_is_that_of_their_records():
+    assert sweeps_table() in (ROOT / "data" / "sweeps" / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_changed_record_changes_the_tables():

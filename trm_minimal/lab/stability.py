@@ -60,6 +60,7 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
     """The report's attempts in its order, then what it left out, then two controls."""
     unclipped = replace(base, clip=float("inf"))
     paper = replace(base, block=paper_block)
+    closed = replace(base, recurrence=partial(Gated, bias=-2.0))
     return {
         "no-positions": replace(unclipped, block=partial(bare, rotation=Unrotated)),
         "A-positions": unclipped,
@@ -69,7 +70,9 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
         "E-scale-1": replace(base, recurrence=Residual),
         "F-layer-scale": replace(base, recurrence=LayerScale),
         "G-gated-open": replace(base, recurrence=partial(Gated, bias=2.0)),  # the report's start
-        "gated-closed": replace(base, recurrence=partial(Gated, bias=-2.0)),
+        "gated-closed": closed,
+        "gated-closed-decay-0.1": replace(closed, optimizer=partial(base.optimizer, weight_decay=0.1)),
+        "gated-closed-decay-1": replace(closed, optimizer=partial(base.optimizer, weight_decay=1.0)),
         "fixed-gate": replace(base, recurrence=partial(FixedGate, gate=0.1)),
         "post-norm": paper,
         "final-norm": replace(base, block=partial(normed, block=skipping)),

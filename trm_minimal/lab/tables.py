@@ -1,11 +1,14 @@
-"""The result tables of README.md and data/runs/README.md, computed from the recorded runs; a test compares them.
+"""The tables of README.md, data/runs/README.md and data/sweeps/README.md, computed from the records; a test compares.
 
-Print both: python -m trm_minimal.lab.tables
+Print all: python -m trm_minimal.lab.tables
 """
 
 from statistics import mean, stdev
 
+from trm_minimal.lab import sweeps
+from trm_minimal.lab.compare import core_hours
 from trm_minimal.lab.runs import Run, exact_accuracy, interval, read_runs
+from trm_minimal.lab.studies import SWEEPS
 
 
 def _share(run: Run) -> str:
@@ -52,5 +55,18 @@ def recipes_table(runs: list[Run]) -> str:
     return "\n".join(lines)
 
 
+def sweeps_table() -> str:
+    """One row a sweep, for data/sweeps/README.md: what is done, what it took, and how to go on."""
+    lines = ["| sweep | what | runs done | core hours | command |", "|---|---|---|---|---|"]
+    for name, sweep in SWEEPS.items():
+        records, cells = sweeps.read(name), len(list(sweep().cells()))
+        what = sweep.__doc__.splitlines()[0].rstrip(".")
+        lines.append(
+            f"| {name} | {what} | {len(records)} of {cells} | {core_hours(records.values()):.2f} | "
+            f"`python -m trm_minimal sweep {name} --jobs 2` |"
+        )
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    print(runs_table(read_runs()), recipes_table(read_runs()), sep="\n\n")
+    print(runs_table(read_runs()), recipes_table(read_runs()), sweeps_table(), sep="\n\n")
