@@ -71,6 +71,7 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
         "F-layer-scale": replace(base, recurrence=LayerScale),
         "G-gated-open": replace(base, recurrence=partial(Gated, bias=2.0)),  # the report's start
         "gated-closed": closed,
+        "gated-no-positions": replace(closed, block=partial(bare, rotation=Unrotated)),
         "gated-closed-decay-0.1": replace(closed, optimizer=partial(base.optimizer, weight_decay=0.1)),
         "gated-closed-decay-1": replace(closed, optimizer=partial(base.optimizer, weight_decay=1.0)),
         "fixed-gate": replace(base, recurrence=partial(FixedGate, gate=0.1)),
@@ -96,7 +97,7 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
 def _sweep(base: Recipe, chosen: dict[str, float], also: dict) -> Sweep:
     """Every attempt at three rates with two seeds, then at the rate chosen for it with three more."""
     more = tuple((f"{name}@{rate:g}", seed) for seed in MORE_SEEDS for name, rate in chosen.items())
-    return Sweep(at_rates(attempts(base), RATES), TRIAL_SEEDS, more, also)
+    return Sweep(at_rates(attempts(base), RATES), TRIAL_SEEDS, more, also, keep="*gated-*")  # for their gates
 
 
 # The rate with the lowest loss over the last steps, mean of the trial seeds; a test derives it from the records.

@@ -33,7 +33,7 @@ from trm_minimal.train import TrainState, build_model, train
 
 SWEEPS = runs.ROOT / "data" / "sweeps"
 FIRST_STEPS = 2
-KEPT_SEED = 0  # whose weights are kept
+KEPT_SEED = 0  # whose weights are kept in any case
 TESTED = 250  # puzzles of each test set, the first ones
 SLICE = 64  # of them, that a check scores again
 
@@ -46,6 +46,7 @@ class Sweep:
     seeds: tuple[int, ...]
     more: tuple[tuple[str, int], ...] = ()
     also: dict[str, Callable[..., Task]] = field(default_factory=dict)  # more test sets, of boards of other lengths
+    keep: str = ""  # a pattern: variants of which all seeds keep their weights, not seed 0 alone
 
     def cells(self) -> Iterator[tuple[str, int]]:
         """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with fewer seeds."""
@@ -103,7 +104,7 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
         for title, other in tests.items():
             nets = {"raw": state.model, "ema": state.ema.model}
             exact[title] = {which: flags(recipe, fit(recipe, net, other), other.test) for which, net in nets.items()}
-        if seed == KEPT_SEED:
+        if seed == KEPT_SEED or fnmatch(variant, sweep.keep):
             facts = {"kind": "weights of a sweep", "sweep": name, "variant": variant, "seed": seed}
             (folder / variant).mkdir(parents=True, exist_ok=True)
             checkpoint.save(folder / variant / f"{seed}.safetensors", state.ema.model.state_dict(), facts)

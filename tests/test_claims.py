@@ -1,0 +1,82 @@
+"""The verdict on each claim of the stability report turns when the records say otherwise."""
+
+import pytest
+
+from trm_minimal.lab import claims, stability
+
+NAMES = list(stability.attempts(stability.parity().variants["A-positions@0.001"]))
+NUMBERS = {"positions": 0, "A": 1, "B": 2, "C": 3, "D": 4, "E": 5, "F": 6, "G": 7, "no gate": 8, "cut": 9, "decay": 10}
+
+
+def record(exact: float, loss: float = 0.5, diverged: str | None = None) -> dict:
+    flags = "1" * round(200 * exact) + "0" * round(200 * (1 - exact))
+    return {"exact": {"test": {"ema": flags}}, "curve": [{"loss": loss}], "diverged": diverged}
+
+
+def planted(**changed) -> dict:
+    """Records where every attempt passes, but for those named (with _ for -)."""
+    records = {}
+    for name in NAMES:
+        made = changed.get(name.replace("-", "_").replace(".", "_"), record(1.0))
+        for rate in stability.RATES:
+            for seed in range(5):
+                records[f"{name}@{rate:g}", seed] = made(seed) if callable(made) else made
+    return records
+
+
+def said(key: str, parity: dict, recall: dict) -> str:
+    return claims.judge(parity, recall)[NUMBERS[key]].verdict
+
+
+LOST, WILD = record(0.5), record(0.5, loss=30.0)
+GONE = record(0.0, diverged="the loss of step 3 is nan")
+
+
+@pytest.mark.parametrize(
+    ("key", "parity", "recall", "verdict"),
+    [
+        ("positions", {}, {}, "refuted"),
+        ("positions", {"gated_no_positions": LOST}, {}, "no claim"),
+        ("A", {}, {}, "refuted"),
+        ("A", {"A_positions": LOST}, {"A_positions": LOST}, "confirmed"),
+        ("A", {"A_positions": LOST}, {}, "partly"),
+        ("B", {}, {}, "refuted"),
+        ("B", {"B_skips": WILD}, {"B_skips": GONE}, "confirmed"),
+        ("B", {"B_skips": WILD}, {}, "partly"),
+        ("C", {"B_skips": WILD}, {"B_skips": GONE}, "confirmed"),
+        ("C", {"B_skips": WILD, "C_clipped": WILD}, {"B_skips": GONE, "C_clipped": GONE}, "refuted"),
+        ("D", {"D_scale_0_1": LOST}, {}, "confirmed"),
+        ("D", {}, {}, "partly"),
+        ("D", {}, {"D_scale_0_1": LOST}, "refuted"),
+        ("E", {"E_scale_1": WILD}, {"E_scale_1": WILD}, "confirmed"),
+        ("E", {}, {}, "refuted"),
+        ("F", {"F_layer_scale": LOST}, {}, "confirmed"),
+        ("F", {"F_layer_scale": lambda seed: record(0.5 if seed else 1.0)}, {}, "partly"),
+        ("G", {}, {}, "confirmed"),
+        ("G", {"G_gated_open": lambda seed: record(0.98 if seed == 4 else 1.0)}, {}, "partly"),
+        ("G", {"G_gated_open": LOST}, {"G_gated_open": LOST}, "refuted"),
+        ("no gate", {}, {}, "refuted"),
+        ("no gate", {"post_norm": LOST, "final_norm": LOST}, {"fixed_gate": LOST}, "no claim"),
+        ("cut", {}, {}, "refuted"),
+        ("cut", {"post_norm_cut": LOST}, {}, "no claim"),
+        ("decay", {}, {}, "no claim"),
+        ("decay", {}, {"gated_closed_decay_0_1": LOST, "gated_closed_decay_1": LOST}, "confirmed"),
+        ("decay", {}, {"gated_closed_decay_1": LOST}, "partly"),
+        ("decay", {}, {"gated_closed_decay_1": lambda seed: record(float(seed > 0))}, "no claim"),
+    ],
+)
+def test_a_verdict_follows_the_records(key, parity, recall, verdict):
+    assert said(key, planted(**parity), planted(**recall)) == verdict
+
+
+def test_the_best_rate_is_each_attempts_own_and_two_seeds_are_no_claim():
+    records = planted()
+    for (variant, seed), _ in list(records.items()):
+        if variant.startswith("G-gated-open"):
+            best = variant.endswith("@0.003")
+            records[variant, seed] = record(1.0 if best else 0.4, loss=0.1 if best else 0.6)
+    found = claims.outcomes(records)["G-gated-open"]
+    assert found.rate == "0.003" and found.exact == dict.fromkeys(range(5), 1.0) and str(found) == "passes"
+    few = {key: value for key, value in records.items() if key[1] < 2}
+    assert not claims.outcomes(few)["G-gated-open"].passes and not claims.outcomes(few)["G-gated-open"].fails
+    assert said("G", few, few) == said("B", few, few) == said("D", records, few) == "no claim"
