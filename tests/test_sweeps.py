@@ -105,7 +105,7 @@ def turned(flags: str) -> str:
         (lambda r: r["recipe"].update(clip=0.5), True, "today's recipe differs in clip"),
         (lambda r: r["recipe"].update(seed=7), True, "is no cell of the sweep"),
         (lambda r: r["exact"].pop("9 bits"), True, "the test sets are test"),
-        (lambda r: r["first_steps"].reverse(), True, "the first losses differ"),
+        (lambda r: r["first_steps"].reverse(), True, "the first losses are"),
         (lambda r: r.update(diverged="the loss of step 3 is nan"), True, "and yet puzzles are right"),
     ],
 )  # fmt: skip

@@ -339,7 +339,7 @@ def main(words: list[str] | None = None) -> int:
         print(f"error: too little memory ({str(error).partition('.')[0]}); pass a smaller --batch", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; a training run goes on from its last validation with --resume", file=sys.stderr)
+        print("stopped; a training run goes on with --resume, a sweep by the same command", file=sys.stderr)
         return 130
 
 

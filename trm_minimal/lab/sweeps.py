@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
 from itertools import chain, product
+from math import isclose, isfinite, isnan
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -201,10 +202,10 @@ def check_again(name: str, sweep: Sweep, record: dict, task: Task, tolerance: fl
     """
     variant, seed = record["recipe"]["variant"], record["recipe"]["seed"]
     recipe, complaints = sweep.variants[variant], []
-    losses = first_losses(recipe, task, seed)
-    gap = max(abs(now - then) for now, then in zip(losses, record["first_steps"], strict=True))
-    if not gap <= tolerance * max(1.0, *losses):
-        complaints.append(f"the first losses differ by {gap:.1e}")
+    pairs = list(zip(first_losses(recipe, task, seed), record["first_steps"], strict=True))
+    lost = [pair for pair in pairs if not (isclose(*pair, rel_tol=tolerance, abs_tol=tolerance) or isnan(sum(pair)))]
+    if lost or any(isfinite(now) != isfinite(then) for now, then in pairs):
+        complaints.append(f"the first losses are {pairs[0][0]:.5g}, {pairs[1][0]:.5g}, not those recorded")
     path = SWEEPS / name / variant / f"{seed}.safetensors"
     if path.exists():
         part = Puzzles(*(tokens_NL[:SLICE] for tokens_NL in task.test))
