@@ -3,14 +3,13 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.lab import compare
 
 STATEMENT = """
 Write `at_calls(record, calls, which="ema")`: the validation accuracy that a recorded run had reached when each slot had
 made `calls` calls of the net. Three entries of the record are needed:
 
-- `record["recipe"]["test_depth"]` is a dictionary with `"n"` and `"T"`. A supervision step makes T (n + 1) calls: in
-  each of the T rounds n for z and one for y;
+- `record["recipe"]["test_depth"]` is the list `[n, T]`. A supervision step makes T (n + 1) calls: in each of the T
+  rounds n for z and one for y;
 - `record["curve"]` is a list of rows, in order, each with `"step"`, `"ema"` and `"raw"`.
 
 Take the *last* row whose step is paid for by `calls`; exactly paid counts. The runs were looked at every 100 steps or
@@ -24,19 +23,27 @@ def at_calls(record, calls, which="ema"):
     ...  # your code
 
 
+def reference():
+    def at_calls(record, calls, which="ema"):
+        rows = rows_within(record, calls, calls_of(record))
+        return last(rows, which)
+
+    return at_calls
+
+
 def record(n: int, T: int) -> dict:
-    """Looks every 100 steps; the average climbs by 0.04 but falls back at 400; the raw weights are 0.01 lower."""
-    heights = {100 * i: 0.065 if i == 4 else 0.04 * i for i in range(1, 21)}
-    rows = [{"step": step, "ema": height, "raw": height - 0.01} for step, height in heights.items()]
-    return {"recipe": {"test_depth": {"n": n, "T": T}}, "curve": rows}
+    """Looks every 100 steps; the average climbs by 0.01 but falls back at 1200; the raw weights are 0.003 lower."""
+    heights = {100 * i: 0.075 if i == 12 else 0.01 * i for i in range(1, 61)}
+    rows = [{"step": step, "ema": height, "raw": height - 0.003} for step, height in heights.items()]
+    return {"recipe": {"test_depth": [n, T]}, "curve": rows}
 
 
 def probe(f):
     for n, T in ((2, 3), (1, 1), (6, 3)):
         one, each = record(n, T), T * (n + 1)
-        for step in (450, 100, 299, 300, 500, 10_000):
+        for step in (1250, 100, 299, 300, 500, 10_000):
             for which in ("ema", "raw"):
-                found, right = f(one, step * each, which), compare.at_calls(one, step * each, which)
+                found, right = f(one, step * each, which), reference()(one, step * each, which)
                 refuse_unless(found is not None, "it returns nothing; a number is wanted")
                 check_value(float(found), right, one, step, each, which)
         found = f(one, 99 * each)
@@ -44,23 +51,24 @@ def probe(f):
             isinstance(found, float) and math.isnan(found),
             f"before the first look it returns {found!r}; nothing is known there, which is nan",
         )
-        refuse_unless(math.isclose(f(one, 100 * each), 0.04), "without `which` it should read the average, ema")
+        refuse_unless(math.isclose(f(one, 100 * each), 0.01), "without `which` it should read the average, ema")
 
 
 def check_value(found, right, one, step, each, which):
-    depth, rows = one["recipe"]["test_depth"], one["curve"]
-    said = f"n = {depth['n']}, T = {depth['T']}, {step * each} calls: it returns {found:.3f}, {right:.3f} is right"
+    (n, T), rows = one["recipe"]["test_depth"], one["curve"]
+    said = f"n = {n}, T = {T}, {step * each} calls: it returns {found:.3f}, {right:.3f} is right"
     if math.isclose(found, right):
         return
     other = {"ema": "raw", "raw": "ema"}[which]
     refuse_unless(
-        not math.isclose(found, compare.at_calls(one, step * each, other)),
+        not math.isclose(found, reference()(one, step * each, other)),
         f"{said}; asked for {which}, it reads {other}",
     )
     wrong_counts = {
-        "T n calls forget the call for y": depth["T"] * depth["n"],
+        "T n calls forget the call for y": T * n,
         "the calls were taken for steps": 1,
-        "n + 1 calls are one round, and a step has T rounds": depth["n"] + 1,
+        "n + 1 calls are one round, and a step has T rounds": n + 1,
+        "n and T are exchanged; n stands first": n * (T + 1),
     }
     for words, count in wrong_counts.items():
         guess = [row[which] for row in rows if row["step"] * count <= step * each]
@@ -81,7 +89,8 @@ def rows_within(record, calls, each, strict=False):
 
 
 def calls_of(record):
-    return compare.calls_a_step(record)
+    n, T = record["recipe"]["test_depth"]
+    return T * (n + 1)
 
 
 def last(rows, which):
@@ -89,8 +98,13 @@ def last(rows, which):
 
 
 def y_forgotten(record, calls, which="ema"):
-    depth = record["recipe"]["test_depth"]
-    return last(rows_within(record, calls, depth["T"] * depth["n"]), which)
+    n, T = record["recipe"]["test_depth"]
+    return last(rows_within(record, calls, T * n), which)
+
+
+def exchanged(record, calls, which="ema"):
+    T, n = record["recipe"]["test_depth"]
+    return last(rows_within(record, calls, T * (n + 1)), which)
 
 
 def steps_for_calls(record, calls, which="ema"):
@@ -98,7 +112,7 @@ def steps_for_calls(record, calls, which="ema"):
 
 
 def one_round(record, calls, which="ema"):
-    return last(rows_within(record, calls, record["recipe"]["test_depth"]["n"] + 1), which)
+    return last(rows_within(record, calls, record["recipe"]["test_depth"][0] + 1), which)
 
 
 def rounded_up(record, calls, which="ema"):
@@ -117,7 +131,7 @@ def best_so_far(record, calls, which="ema"):
 
 
 def always_raw(record, calls, which="ema"):
-    return compare.at_calls(record, calls, "raw")
+    return last(rows_within(record, calls, calls_of(record)), "raw")
 
 
 def nothing_is_zero(record, calls, which="ema"):
@@ -138,9 +152,10 @@ EXERCISE = Code(
         "`rows[-1][which] if rows else math.nan`, with `rows` a list comprehension over `record['curve']`.",
     ),
     stub=at_calls,
-    package=compare.at_calls,
+    package=reference(),
     probe=probe,
     wrong={
+        exchanged: "n stands first",
         y_forgotten: "forget the call for y",
         steps_for_calls: "taken for steps",
         one_round: "a step has T rounds",
