@@ -74,7 +74,7 @@ ours = {family: plan.variants["baseline"] for family, plan in plans.items()}
 over_2000 = partial(warmup, over=2_000)
 rates = {"paper, 65,100 steps": (over_2000, 65_100), "tutorial, 156 steps": (over_2000, 156)}
 rates |= {f"here, {family}": (recipe.schedule, recipe.steps) for family, recipe in ours.items()}
-fig, ax = plt.subplots(figsize=(7.4, 2.5), dpi=85)
+fig, ax = plt.subplots(figsize=(7.4, 2.5), dpi=75)
 for name, (colour, marker, dashes) in zip(rates, STROKES, strict=False):
     schedule, steps = rates[name]
     rate = [schedule(step, steps) for step in range(steps)]
@@ -218,7 +218,7 @@ for ax, family in zip(axes, families, strict=True):
         if not scored:
             why = "none yet" if name in plans[family].variants else "not in this family"
             ax.text(0.5, y, why, size=7, ha="center", va="center")
-    ax.set(title=family, xlabel="exact, held-out (EMA)", xlim=(-0.04, 1.04), ylim=(-0.8, len(order)))
+    ax.set(title=family, xlabel="exact, held-out (EMA)", xlim=(-0.04, 1.04), ylim=(-1, len(order)))
     ax.grid(axis="y", lw=0.4)
 axes[0].set_yticks(range(len(order)), order, size=9)
 plt.show()
@@ -281,7 +281,7 @@ rows = [(family, depths[name], row["step"], row["step"] * calls[name] / 1_000, r
         for family, here in records.items() for (name, _), record in here.items()
         if name in depths for row in record["curve"]]
 curves = pd.DataFrame(rows, columns=["family", "n, T", "step", "calls", "exact"])
-fig, axes = plt.subplots(2, 2, figsize=(7.4, 5.2), dpi=75, sharey=True)
+fig, axes = plt.subplots(2, 2, figsize=(7.4, 5), dpi=70, sharey=True)
 for line, family in zip(axes, families, strict=True):
     limits = STEPS[family], STEPS[family] * calls["baseline"] / 1_000
     for ax, x, limit in zip(line, ("step", "calls"), limits, strict=True):
@@ -350,7 +350,7 @@ rows = [(family, weights, row["step"], row[key]) for family, here in records.ite
         for (name, _), record in here.items() if name == "baseline" for row in record["curve"]
         for key, weights in (("ema", "averaged"), ("raw", "raw"))]
 curves = pd.DataFrame(rows, columns=["family", "weights", "optimizer step", "exact"])
-fig, axes = plt.subplots(1, 2, figsize=(8, 2.8), dpi=85, sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(8, 2.8), dpi=75, sharey=True)
 for ax, family in zip(axes, families, strict=True):
     for weights, (colour, marker, dashes) in zip(("averaged", "raw"), STROKES, strict=False):
         part = curves[(curves.family == family) & (curves.weights == weights)]
