@@ -538,8 +538,8 @@ for family in families:
 # ## The signature result: do we agree with the paper?
 #
 # One line for each of the paper's ablations and each family. The left side is the paper's difference in points. The right
-# side is ours, in shares, at equal steps. *Agrees* and *disagrees* compare the signs. Where our interval holds zero, or
-# seeds are missing: class size cannot tell.
+# side is ours, in shares, at equal steps. *Agrees* and *disagrees* compare the signs. Where our interval holds zero,
+# class size cannot tell.
 
 # %% tags=["recorded"]
 questions = [(label, name, against, f"{points:+.1f}", points) for label, name, against, points in (
@@ -550,7 +550,8 @@ questions = [(label, name, against, f"{points:+.1f}", points) for label, name, a
     ("two nets", "two-nets", "baseline", -5.0),
     ("continue loss", "continue-loss", "baseline", -1.3))]
 questions.append(("no halting", "no-halting", "baseline", "drop", -1))
-lines, tally = [], dict.fromkeys(("agrees", "disagrees", "class size cannot tell"), 0)
+lines = []
+tally = dict.fromkeys(("agrees", "disagrees", "class size cannot tell", "too few seeds yet"), 0)
 for label, name, against, paper, sign in questions:
     for family in families:
         if (family, label) == ("mazes", "attention for mixer"):
@@ -559,10 +560,11 @@ for label, name, against, paper, sign in questions:
 for family in families:
     lines.append(("no EMA", family, "-7.5", -1, paired(*by_weights(family, "n6-T3")[::-1])))
 for label, family, paper, sign, gap in lines:
-    clear = gap.n >= compare.LEAST and not gap.low <= 0 <= gap.high
-    word = ("agrees" if gap.mean * sign > 0 else "disagrees") if clear else list(tally)[2]
+    open_ = "class size cannot tell" if gap.n >= compare.LEAST else "too few seeds yet"
+    signs = "agrees" if gap.mean * sign > 0 else "disagrees"
+    word = open_ if gap.n < compare.LEAST or gap.low <= 0 <= gap.high else signs
     tally[word] += 1
-    here = f"{gap}, n = {gap.n}" if gap.n > 1 else "no pairs yet"
+    here = f"{gap}, n = {gap.n}" if gap.n > 1 else f"n = {gap.n}"
     print(f"{label:>20} {family:>6} {paper:>6} | {here:>32} | {word}")
 print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 
