@@ -1,17 +1,23 @@
-"""Make the pictures of the README from the shipped net: python figures/make.py. It prints the description."""
+"""Make the pictures of the README from the shipped net and the records: python figures/make.py. It prints the
+descriptions."""
 
 from pathlib import Path
 
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from trm_minimal.evaluate import answer, exact_by_step
-from trm_minimal.lab import runs
+from trm_minimal.lab import runs, studies, sweeps
 from trm_minimal.show.boards import draw_board, film_strip
 from trm_minimal.show.player import gif
+from trm_minimal.show.style import STROKES
 from trm_minimal.show.trace import Trace, trace
 from trm_minimal.tasks import Task
 
 STEPS = (0, 1, 2, 3, 16)
+FAMILIES = {"Sudoku": "ablate_sudoku", "mazes": "ablate_maze"}
+DEPTHS = {"n1-T1": "1, 1", "n2-T2": "2, 2", "baseline": "2, 3", "n4-T2": "4, 2", "n6-T3": "6, 3"}  # variant: n, T
 HERE = Path(__file__).parent
 
 
@@ -46,7 +52,45 @@ def maze_moments(task: Task, run: Trace, labels_L) -> list[Figure]:
     return figures
 
 
+def ablations(figure: Figure) -> str:
+    """Recursion depth by two rulers, as in notebook 09, for each family that has records. Returns the description."""
+    plans = {family: studies.SWEEPS[name]().variants for family, name in FAMILIES.items()}
+    records = {family: found for family, name in FAMILIES.items() if (found := sweeps.read(name))}
+    grid = figure.subplots(len(records), 2, sharey=True, squeeze=False)
+    for line, (family, found) in zip(grid, records.items(), strict=True):
+        base, calls = plans[family]["baseline"], {name: plans[family][name].test_depth.net_calls for name in DEPTHS}
+        rows = [
+            (DEPTHS[name], row["step"], row["step"] * calls[name] / 1_000, row["ema"])
+            for (name, _), record in found.items()
+            if name in DEPTHS
+            for row in record["curve"]
+        ]
+        curves = pd.DataFrame(rows, columns=["n, T", "steps", "calls", "exact"])
+        rulers = (("steps", base.steps), ("calls", base.steps * calls["baseline"] / 1_000))
+        for ax, (ruler, limit) in zip(line, rulers, strict=True):
+            for depth, (colour, marker, dashes) in zip(DEPTHS.values(), STROKES, strict=True):
+                part = curves[(curves["n, T"] == depth) & (curves[ruler] <= limit)]
+                sns.lineplot(
+                    part, x=ruler, y="exact", ax=ax, color=colour, marker=marker, ls=(0, dashes) if dashes else "-",
+                    errorbar=("pi", 100), err_style="bars", label=depth, legend=False,
+                )  # fmt: skip
+            ax.set(xlim=(0, limit * 1.03), ylim=(-0.03, 1.03), ylabel="")
+            ax.set_xlabel("optimizer steps" if ruler == "steps" else "thousand net calls a slot")
+        line[0].set_ylabel(f"{family}: exact (EMA)")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, title="n, T", ncols=len(DEPTHS), loc="outside upper center")
+    families = " above, ".join(records) + (" below" if len(records) > 1 else "")
+    return (
+        "Recursion depth by two rulers: validation accuracy along training for five depths (n, T), mean and least to "
+        f"most of the seeds, {families}. "
+        "Left at equal optimizer steps, right the same runs at equal net calls."
+    )
+
+
 if __name__ == "__main__":
+    depth = Figure(figsize=(8, 5.4), dpi=90, facecolor="white", layout="constrained")
+    print(ablations(depth))
+    depth.savefig(HERE / "ablations.png")
     found = latest_maze()
     strip = Figure(figsize=(9, 2), dpi=110, facecolor="white")
     print(maze_thinking(strip, *found))
