@@ -11,7 +11,7 @@ from trm_minimal.lab.compare import Difference, best_rates, paired, verdict
 def record(exact: float, *, loss=0.5, diverged=None, n=1, T=2, rows=(), seconds=3600.0):
     flags = "1" * round(100 * exact) + "0" * round(100 * (1 - exact))
     return {
-        "recipe": {"test_depth": {"n": n, "T": T}},
+        "recipe": {"test_depth": [n, T]},  # as recipes.describe writes it
         "exact": {"test": {"ema": flags, "raw": flags[::-1]}},
         "curve": [*rows, {"step": 100, "ema": exact, "raw": exact, "loss": loss}],
         "diverged": diverged,

@@ -45,6 +45,14 @@ def test_the_picture_shows_what_the_net_does_today(monkeypatch):
     assert not right_K[run.moment(2)] and right_K[run.moment(3, 1) :].all()  # as figures/README.md says
 
 
+def test_the_picture_of_the_ablations_says_what_the_records_say(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "figures"))
+    import make
+
+    said = make.ablations(Figure(figsize=(8, 5.4), layout="constrained"))
+    assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), "python figures/make.py"
+
+
 def test_the_readmes_commands_exist():
     """Every `python -m trm_minimal ...` line of the README is one that the parser takes."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -65,7 +65,8 @@ def spread(values: Iterable[float]) -> str:
 
 def calls_a_step(record: dict) -> int:
     """Net calls of one supervision step, T (n + 1), of a run at constant depth."""
-    return record["recipe"]["test_depth"]["T"] * (record["recipe"]["test_depth"]["n"] + 1)
+    n, T = record["recipe"]["test_depth"]
+    return T * (n + 1)
 
 
 def at_calls(record: dict, calls: float, which: str = "ema") -> float:

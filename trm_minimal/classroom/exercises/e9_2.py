@@ -3,6 +3,7 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.lab import compare
 
 STATEMENT = """
 Write `at_calls(record, calls, which="ema")`: the validation accuracy that a recorded run had reached when each slot had
@@ -152,7 +153,7 @@ EXERCISE = Code(
         "`rows[-1][which] if rows else math.nan`, with `rows` a list comprehension over `record['curve']`.",
     ),
     stub=at_calls,
-    package=reference(),
+    package=compare.at_calls,
     probe=probe,
     wrong={
         exchanged: "n stands first",
