@@ -31,7 +31,7 @@ def paired(ours, theirs):
 def numbers(found) -> tuple:
     refuse_unless(found is not None, "it returns nothing; a Difference is wanted")
     refuse_unless(
-        isinstance(found, tuple) and len(found) == 4 and hasattr(found, "n"),
+        isinstance(found, tuple) and getattr(found, "_fields", ()) == ("mean", "low", "high", "n"),
         f"it returns {found!r}; a Difference, with mean, low, high and n, is wanted",
     )
     return tuple(float(part) for part in found)
