@@ -39,7 +39,7 @@ from trm_minimal.losses import stablemax_cross_entropy, supervision_loss
 from trm_minimal.show.boards import describe_board, draw_board
 from trm_minimal.show.style import COLOURS, INK, STROKES, use_style
 from trm_minimal.tasks import Puzzles, files, maze
-from trm_minimal.train import ALONE, TrainState, build_model, train_step
+from trm_minimal.train import ALONE, TrainState, build_model, descend, train_step
 use_style()
 torch.set_num_threads(1)
 
@@ -81,8 +81,8 @@ print("My guess:", guesses.get(my_guess, "?"))
 # %% [markdown]
 # ## The training step, all of it
 #
-# We print two pieces of the package as they are: what a training *remembers*, and what one step *does*. Each
-# line that matters gets a letter, small in the first and large in the second.
+# We print three pieces of the package: what a training *remembers*, what one step *does*, and how it *descends*. Each
+# line that matters gets a letter, small in the first and large in the others.
 
 # %%
 def lettered(function, marks):
@@ -99,8 +99,11 @@ lettered(TrainState.__init__, {
 print()
 lettered(train_step, {
     "A": "recipe.depth(", "B": "refill(", "C": "torch.autocast(", "D": "supervision_loss(",
+    "E": "descend(", "K": "recipe.halting(", "L": "state.carry = Carry("})
+print()
+lettered(descend, {
     "E": ".backward()", "F": "unscale_(", "G": "clip_grad_norm_", "H": "recipe.schedule(",
-    "I": "scaler.step(", "J": "ema.update(", "K": "recipe.halting(", "L": "state.carry = Carry("})
+    "I": "scaler.step(", "J": "ema.update("})
 
 # %% [markdown]
 # **What is remembered.** (a) The model, drawn from the seed. (b) Its slow copy, the EMA of notebook 05. (c) The
