@@ -15,24 +15,29 @@ from trm_minimal.lab.sweeps import Sweep, at_rates
 from trm_minimal.lab.through_time import through_time
 from trm_minimal.layers import Unrotated
 from trm_minimal.losses import softmax_cross_entropy
-from trm_minimal.model import compiled
+from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Residual
 from trm_minimal.schedules import Depth, constant, warmup_cosine
 from trm_minimal.tasks import toys
 from trm_minimal.train import train_step
 
 RATES = (1e-3, 3e-3, 1e-2)
-TRIAL_SEEDS, MORE_SEEDS = (0, 1), (2, 3, 4)
+TRIAL_SEEDS, MORE_SEEDS = (0,), (1, 2, 3, 4)
 paper_block = partial(attention_block, heads=2, multiple=16)  # norm(u + f(u)) around each part
 skipping = partial(attention_block, wrap=PreNorm, heads=2, multiple=16)  # u + f(norm(u)): u, injection and all, goes on
 bare = partial(attention_block, wrap=NoSkip, heads=2, multiple=16)  # f(norm(u)): what was, is gone
 
 
-def _through_time(task, dim: int, steps: int) -> Recipe:
+def compiled_rounds(model: TinyRecursiveModel) -> None:
+    """Fuse a whole round of calls: a minute to compile the first time, a fifth less time for each update after it."""
+    model.recursion = torch.compile(model.recursion)
+
+
+def _through_time(task, steps: int) -> Recipe:
     """A toy trained through time: bare block, positions by rotation, Replace, clipped. Attempt A, but for the clip."""
     return Recipe(
         task=task,
-        dim=dim,
+        dim=16,
         layers=1,
         prefix=1,
         q_outputs=1,
@@ -50,7 +55,7 @@ def _through_time(task, dim: int, steps: int) -> Recipe:
         clip=1.0,
         ema=0.97,
         precision=torch.float32,
-        compilation=compiled,
+        compilation=compiled_rounds,
         eval_every=50,
         eval_puzzles=32,
     )
@@ -95,12 +100,12 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
 
 
 def _sweep(base: Recipe, chosen: dict[str, float], also: dict) -> Sweep:
-    """Every attempt at three rates with two seeds, then at the rate chosen for it with three more."""
+    """Every attempt at three rates with one seed, then at the rate chosen for it with four more."""
     more = tuple((f"{name}@{rate:g}", seed) for seed in MORE_SEEDS for name, rate in chosen.items())
     return Sweep(at_rates(attempts(base), RATES), TRIAL_SEEDS, more, also, keep="*gated-*")  # for their gates
 
 
-# The rate with the lowest loss over the last steps, mean of the trial seeds; a test derives it from the records.
+# The rate with the lowest training loss over the last steps of the trial; a test derives it from the records.
 PARITY_RATES: dict[str, float] = {}
 RECALL_RATES: dict[str, float] = {}
 
@@ -108,9 +113,9 @@ RECALL_RATES: dict[str, float] = {}
 def parity() -> Sweep:
     """Parity of 1 to 8 bits; tested on held-out sequences of 8 bits and on longer ones."""
     longer = {f"{length} bits": partial(toys.parity, length) for length in (9, 10, 12, 16, 24)}
-    return _sweep(_through_time(partial(toys.parity, 8), dim=16, steps=600), PARITY_RATES, longer)
+    return _sweep(_through_time(partial(toys.parity, 8), steps=600), PARITY_RATES, longer)
 
 
 def recall() -> Sweep:
     """Recall of 1 to 8 key-value pairs; tested on held-out assignments of all 8."""
-    return _sweep(_through_time(toys.recall, dim=32, steps=600), RECALL_RATES, {})
+    return _sweep(_through_time(toys.recall, steps=500), RECALL_RATES, {})

@@ -18,7 +18,7 @@ from trm_minimal.errors import BadInput
 from trm_minimal.tasks import Puzzles, Task, stay
 
 BITS = ("_", "0", "1", "?")  # padding, the bits, and the sign of the cell for the answer
-KEYS, VALUES = "abcdefgh", "1234"
+KEYS, VALUES = "abcdefgh", "12"
 PAIRS = ("_", *KEYS, *VALUES, *(key + value for key in KEYS for value in VALUES))
 FIRST_VALUE, FIRST_PAIR = 1 + len(KEYS), 1 + len(KEYS) + len(VALUES)
 
