@@ -2,7 +2,8 @@
 
 import pytest
 
-from trm_minimal.lab import claims, stability
+from trm_minimal.lab import claims, stability, studies, sweeps
+from trm_minimal.lab.compare import best_rates
 
 NAMES = list(stability.attempts(stability.parity().variants["A-positions@0.001"]))
 NUMBERS = {"positions": 0, "A": 1, "B": 2, "C": 3, "D": 4, "E": 5, "F": 6, "G": 7, "no gate": 8, "cut": 9, "decay": 10}
@@ -28,7 +29,7 @@ def said(key: str, parity: dict, recall: dict) -> str:
     return claims.judge(parity, recall)[NUMBERS[key]].verdict
 
 
-LOST, WILD = record(0.5), record(0.5, loss=30.0)
+LOST, NEARLY, WILD = record(0.5), record(0.98), record(0.5, loss=30.0)
 GONE = record(0.0, diverged="the loss of step 3 is nan")
 
 
@@ -55,6 +56,8 @@ GONE = record(0.0, diverged="the loss of step 3 is nan")
         ("G", {}, {}, "confirmed"),
         ("G", {"G_gated_open": lambda seed: record(0.98 if seed == 4 else 1.0)}, {}, "partly"),
         ("G", {"G_gated_open": LOST}, {"G_gated_open": LOST}, "refuted"),
+        ("G", {"G_gated_open": NEARLY}, {"G_gated_open": NEARLY}, "partly"),
+        ("D", {"D_scale_0_1": NEARLY}, {}, "partly"),
         ("no gate", {}, {}, "refuted"),
         ("no gate", {"post_norm": LOST, "final_norm": LOST}, {"fixed_gate": LOST}, "no claim"),
         ("cut", {}, {}, "refuted"),
@@ -80,3 +83,16 @@ def test_the_best_rate_is_each_attempts_own_and_two_seeds_are_no_claim():
     few = {key: value for key, value in records.items() if key[1] < 2}
     assert not claims.outcomes(few)["G-gated-open"].passes and not claims.outcomes(few)["G-gated-open"].fails
     assert said("G", few, few) == said("B", few, few) == said("D", records, few) == "no claim"
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [("parity", stability.PARITY_RATES), ("recall", stability.RECALL_RATES)],
+    ids=["parity", "recall"],
+)
+def test_the_chosen_rates_are_what_the_trial_runs_say(name, chosen):
+    records, sweep = sweeps.read(name), studies.SWEEPS[name]()
+    if len(records) < len(sweep.variants) * len(stability.TRIAL_SEEDS):
+        assert not chosen, f"{name}: rates are chosen, but the trial runs are not all there"
+    else:
+        assert {k: f"{k}@{rate:g}" for k, rate in chosen.items()} == best_rates(records, stability.TRIAL_SEEDS)

@@ -13,6 +13,7 @@ from trm_minimal.lab import recipes, studies, sweeps
 from trm_minimal.lab.sweeps import Sweep
 from trm_minimal.schedules import Depth, constant
 from trm_minimal.tasks import toys
+from trm_minimal.train import build_model
 
 RECORDS = {name: sweeps.read(name) for name in studies.SWEEPS}
 CELLS = [(name, *cell) for name, records in RECORDS.items() for cell in sorted(records)]
@@ -72,6 +73,15 @@ def edit(path, change, renew=True):
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(record | ({"digest": sweeps.digest(record)} if renew else {})))
+
+
+def test_weights_are_rounded_only_where_that_turns_no_puzzle():
+    recipe, task = tiny(), tiny().task()
+    model = build_model(recipe, task.vocab_size, task.length, seed=0)
+    then = sweeps.flags(recipe, model, task.test)
+    turned = "10"[int(then[0])] + then[1:]
+    dtypes = [sweeps.rounded(recipe, model, task.test, said)["tokens_VD"].dtype for said in (then, turned)]
+    assert dtypes == [torch.float16, torch.float32]
 
 
 def test_what_is_written_passes_every_check(trained):

@@ -106,7 +106,12 @@ def _sweep(base: Recipe, chosen: dict[str, float], also: dict) -> Sweep:
 
 
 # The rate with the lowest training loss over the last steps of the trial; a test derives it from the records.
-PARITY_RATES: dict[str, float] = {}
+PARITY_RATES = {
+    **dict.fromkeys(("post-norm", "post-norm-cut", "gated-closed-decay-1"), 1e-3),
+    **dict.fromkeys(("E-scale-1", "F-layer-scale", "G-gated-open", "gated-no-positions"), 3e-3),
+    **dict.fromkeys(("gated-closed-decay-0.1", "fixed-gate", "final-norm", "one-pass"), 3e-3),
+    **dict.fromkeys(("no-positions", "A-positions", "B-skips", "C-clipped", "D-scale-0.1", "gated-closed"), 1e-2),
+}
 RECALL_RATES: dict[str, float] = {}
 
 

@@ -7,6 +7,7 @@ loss stopped being finite is a result, too: it says where, and all its test puzz
 check returns complaints, one sentence each, as the checks of runs.py do.
 """
 
+import copy
 import hashlib
 import json
 import time
@@ -70,6 +71,14 @@ def flags(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles) -> str:
     return "".join("01"[int(right)] for right in exact_by_step(answers, puzzles.labels_NL)[-1])
 
 
+def rounded(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: str) -> dict[str, torch.Tensor]:
+    """The weights in float16, half the size, if that turns no puzzle; as they are where the states are that touchy."""
+    halves = {key: tensor.half() for key, tensor in model.state_dict().items()}
+    other = copy.deepcopy(model)
+    other.load_state_dict(halves)
+    return halves if flags(recipe, other, puzzles) == then else model.state_dict()
+
+
 def fit(recipe: Recipe, model: TinyRecursiveModel, task: Task) -> TinyRecursiveModel:
     """The model for boards of the task's length. A part with a table of positions refuses by load_state_dict."""
     if model.length == task.length:
@@ -108,8 +117,8 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
         if seed == KEPT_SEED or fnmatch(variant, sweep.keep):
             facts = {"kind": "weights of a sweep", "sweep": name, "variant": variant, "seed": seed}
             (folder / variant).mkdir(parents=True, exist_ok=True)
-            halves = {key: tensor.half() for key, tensor in state.ema.model.state_dict().items()}  # turns no puzzle
-            checkpoint.save(folder / variant / f"{seed}.safetensors", halves, facts)
+            weights = rounded(recipe, state.ema.model, task.test, exact["test"]["ema"])
+            checkpoint.save(folder / variant / f"{seed}.safetensors", weights, facts)
     except Diverged as error:
         curve, diverged = error.curve, str(error).partition(";")[0]
         for title, other in tests.items():
@@ -218,7 +227,7 @@ def check_again(name: str, sweep: Sweep, record: dict, task: Task, tolerance: fl
 
 
 def load(path: Path, recipe: Recipe, task: Task) -> TinyRecursiveModel:
-    """The kept weights of a run (float16 in the file), as a model in float32."""
+    """The kept weights of a run as a model, in float32 whatever the file has."""
     tensors, _ = checkpoint.load(path)
     model = build_model(recipe, task.vocab_size, task.length, seed=0)
     checkpoint.load_weights(model, tensors, str(path))
