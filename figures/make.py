@@ -9,15 +9,23 @@ from matplotlib.figure import Figure
 
 from trm_minimal.evaluate import answer, exact_by_step
 from trm_minimal.lab import runs, studies, sweeps
+from trm_minimal.lab.growth import growth
 from trm_minimal.show.boards import draw_board, film_strip
 from trm_minimal.show.player import gif
 from trm_minimal.show.style import STROKES
 from trm_minimal.show.trace import Trace, trace
 from trm_minimal.tasks import Task
+from trm_minimal.train import build_model
 
 STEPS = (0, 1, 2, 3, 16)
 FAMILIES = {"Sudoku": "ablate_sudoku", "mazes": "ablate_maze"}
 DEPTHS = {"n1-T1": "1, 1", "n2-T2": "2, 2", "baseline": "2, 3", "n4-T2": "4, 2", "n6-T3": "6, 3"}  # variant: n, T
+MET = {  # attempt: how its net meets a state
+    "post-norm": "the paper's post-norm",
+    "A-positions": "nothing kept",
+    "B-skips": "skips inside the net",
+    "gated-closed": "gate, nearly shut",
+}
 HERE = Path(__file__).parent
 
 
@@ -87,7 +95,32 @@ def ablations(figure: Figure) -> str:
     )
 
 
+def explosion(figure: Figure) -> str:
+    """State and gradient through 96 calls of untrained nets, as in notebook 10. Returns the description."""
+    variants = studies.SWEEPS["parity"]().variants
+    axes, ends = figure.subplots(1, 2), []
+    for (name, told), (colour, _, dashes) in zip(MET.items(), STROKES, strict=False):
+        recipe = variants[f"{name}@0.001"]
+        task = recipe.task()
+        model = build_model(recipe, task.vocab_size, task.length, seed=0)
+        inputs_BL, labels_BL = (tokens_NL[:64].long() for tokens_NL in task.train)
+        found = growth(model, inputs_BL, labels_BL, recipe.N_sup, recipe.test_depth, recipe.cross_entropy)
+        for ax, values_K in zip(axes, (found.state_K, found.gradient_K / found.gradient_K[-1]), strict=True):
+            ax.plot(range(1, 97), values_K, color=colour, ls=(0, dashes) if dashes else "-", label=told)
+        ends.append(f"{told} {found.state_K[-1]:.1g} and {found.gradient_K[0] / found.gradient_K[-1]:.1g}")
+    for ax, ylabel in zip(axes, ("RMS of the state", "gradient, last call = 1"), strict=True):
+        ax.set(yscale="log", xlabel="net call", ylabel=ylabel, xticks=(1, 24, 48, 72, 96))
+    figure.legend(*axes[0].get_legend_handles_labels(), ncols=len(MET), loc="outside upper center")
+    return (
+        "State and gradient through 96 net calls, before training, logarithmic. The state after the last call and the "
+        f"gradient at the first: {'; '.join(ends)}."
+    )
+
+
 if __name__ == "__main__":
+    growing = Figure(figsize=(8, 3.4), dpi=90, facecolor="white", layout="constrained")
+    print(explosion(growing))
+    growing.savefig(HERE / "explosion.png")
     depth = Figure(figsize=(8, 5.4), dpi=90, facecolor="white", layout="constrained")
     print(ablations(depth))
     depth.savefig(HERE / "ablations.png")

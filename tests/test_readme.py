@@ -45,11 +45,12 @@ def test_the_picture_shows_what_the_net_does_today(monkeypatch):
     assert not right_K[run.moment(2)] and right_K[run.moment(3, 1) :].all()  # as figures/README.md says
 
 
-def test_the_picture_of_the_ablations_says_what_the_records_say(monkeypatch):
+@pytest.mark.parametrize("draw", ["ablations", "explosion"])
+def test_a_picture_says_what_the_records_and_nets_say(draw, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "figures"))
     import make
 
-    said = make.ablations(Figure(figsize=(8, 5.4), layout="constrained"))
+    said = getattr(make, draw)(Figure(figsize=(8, 5.4), layout="constrained"))
     assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), "python figures/make.py"
 
 

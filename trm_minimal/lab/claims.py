@@ -1,10 +1,11 @@
 """The stability report's claims, each with the rule by which the recorded sweeps confirm or refute it.
 
-An attempt passes a toy when every seed, at the attempt's own best rate, is right on 99 % of the held-out rows, and fails
-it when none is right on 90 %.
+An attempt passes a toy when every seed, at the attempt's own best rate, is right on 99 % of the held-out rows, and
+fails it when none is right on 90 %.
 """
 
 from collections.abc import Iterable
+from statistics import mean
 from typing import NamedTuple
 
 from trm_minimal.lab.compare import LEAST, best_rates, by_seed, paired, verdict
@@ -25,7 +26,8 @@ class Outcome(NamedTuple):
     def __str__(self) -> str:
         if self.passes or self.fails:
             return "passes" if self.passes else "fails"
-        return f"{sum(share >= PASS for share in self.exact.values())} of {len(self.exact)} seeds pass"
+        passing = sum(share >= PASS for share in self.exact.values())
+        return f"mean {mean(self.exact.values()):.2f}, {passing} of {len(self.exact)} seeds pass"
 
     @property
     def passes(self) -> bool:

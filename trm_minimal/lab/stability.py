@@ -112,7 +112,13 @@ PARITY_RATES = {
     **dict.fromkeys(("gated-closed-decay-0.1", "fixed-gate", "final-norm", "one-pass"), 3e-3),
     **dict.fromkeys(("no-positions", "A-positions", "B-skips", "C-clipped", "D-scale-0.1", "gated-closed"), 1e-2),
 }
-RECALL_RATES: dict[str, float] = {}
+RECALL_RATES = {
+    **dict.fromkeys(("post-norm-cut", "one-pass"), 1e-3),
+    **dict.fromkeys(("gated-closed-decay-0.1", "gated-closed-decay-1", "post-norm"), 3e-3),
+    **dict.fromkeys(("no-positions", "A-positions", "B-skips", "C-clipped", "D-scale-0.1", "E-scale-1"), 1e-2),
+    **dict.fromkeys(("F-layer-scale", "G-gated-open", "gated-closed", "gated-no-positions"), 1e-2),
+    **dict.fromkeys(("fixed-gate", "final-norm"), 1e-2),
+}
 
 
 def parity() -> Sweep:
