@@ -34,7 +34,7 @@ from trm_minimal.model import eager
 from trm_minimal.show.style import COLOURS, INK, use_style
 from trm_minimal.train import TrainState, build_model
 use_style()
-plt.rcParams["figure.dpi"] = 70  # seven figures: the file stays small
+plt.rcParams["figure.dpi"] = 64  # seven figures: the file stays small
 torch.set_num_threads(1)
 
 # %% [markdown]
@@ -248,7 +248,7 @@ pd.DataFrame({
 # three seeds neither is said. And this is what stands behind "best":
 
 # %% tags=["figure"]
-figure, axes = plt.subplots(1, 2, figsize=(8, 5), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(8, 4.5), sharey=True)
 for ax, toy in zip(axes, SWEEPS, strict=True):
     right = pd.Series({
         (name, f"{rate:g}"): mean(compare.by_seed(RECORDS[toy], f"{name}@{rate:g}").values())
@@ -292,7 +292,7 @@ for toy, found in OUTCOMES.items():
           ", ".join(n for n in blown if last[n] > 0.9) or "none")
 
 # %% tags=["figure"]
-figure, axes = plt.subplots(3, 6, figsize=(8, 4.4), sharex=True, sharey=True)
+figure, axes = plt.subplots(3, 6, figsize=(8, 4), sharex=True, sharey=True)
 for ax, name in zip(axes.flat, NAMES, strict=False):
     for toy, dashes, colour in (("parity", "-", INK), ("recall", (0, (2, 1)), COLOURS[1])):
         for run in best_runs(toy, name).values():
