@@ -470,7 +470,7 @@ judged += [
 ]
 told = pd.DataFrame(judged)
 told.columns = ["the report says", "verdict", "the records say"]
-told.style.hide(axis="index")
+told.style.hide(axis="index").set_uuid("claims")
 
 # %% [markdown]
 # ## Does a gate help TRM itself?
