@@ -23,6 +23,7 @@ from trm_minimal.train import train_step
 
 RATES = (1e-3, 3e-3, 1e-2)
 TRIAL_SEEDS, MORE_SEEDS = (0,), (1, 2, 3, 4)
+DEEP = ("D-scale-0.1", "F-layer-scale", "G-gated-open", "fixed-gate", "final-norm")  # of running_parity
 paper_block = partial(attention_block, heads=2, multiple=16)  # norm(u + f(u)) around each part
 skipping = partial(attention_block, wrap=PreNorm, heads=2, multiple=16)  # u + f(norm(u)): u, injection and all, goes on
 bare = partial(attention_block, wrap=NoSkip, heads=2, multiple=16)  # f(norm(u)): what was, is gone
@@ -125,6 +126,18 @@ def parity() -> Sweep:
     """Parity of 1 to 8 bits; tested on held-out sequences of 8 bits and on longer ones."""
     longer = {f"{length} bits": partial(toys.parity, length) for length in (9, 10, 12, 16, 24)}
     return _sweep(_through_time(partial(toys.parity, 8), steps=600), PARITY_RATES, longer)
+
+
+def running_parity() -> Sweep:
+    """A harder toy, to ask what recursion is good for: after each of 1 to 16 bits, the parity so far.
+
+    No contest of recurrences, so each has one rate; the control, which is to have its chance, has three.
+    """
+    base = replace(_through_time(partial(toys.parity, 16, answer=toys.after_each), steps=300), dim=32)
+    family = attempts(base)
+    deep = {name: family[name] for name in DEEP}
+    variants = at_rates(deep, RATES[1:2]) | at_rates({"one-pass": family["one-pass"]}, RATES)
+    return Sweep(variants, (0, 1, 2), also={"24 bits": partial(toys.parity, 24, answer=toys.after_each)})
 
 
 def recall() -> Sweep:

@@ -7,5 +7,11 @@ from trm_minimal.lab.sweeps import Sweep
 
 SWEEPS: dict[str, Callable[[], Sweep]] = {
     sweep.__name__: sweep
-    for sweep in (ablations.ablate_sudoku, ablations.ablate_maze, stability.parity, stability.recall)
+    for sweep in (
+        ablations.ablate_sudoku,
+        ablations.ablate_maze,
+        stability.parity,
+        stability.running_parity,
+        stability.recall,
+    )
 }

@@ -1,7 +1,8 @@
-"""Two toys whose answer is a single token, in the first cell: the parity of bits, and the value that a key stands with.
+"""Toys in one row: the parity of bits, the parity after each bit, and the value that a key stands with.
 
-All other cells have no label (0), so they count neither in the loss nor in accuracy. Training rows are of all sizes up
-to the largest, which is a ladder to climb; the held-out rows are of the largest size, and in no training row.
+The first cell asks. Parity and recall are answered there, by one token; running parity below each bit. All other cells
+have no label (0), so they count neither in the loss nor in accuracy. Training rows are of all sizes up to the largest,
+which is a ladder to climb; the held-out rows are of the largest size, and in no training row.
 
 Dimension key: B batch, N puzzles, L cells, P pairs.
 """
@@ -24,12 +25,15 @@ FIRST_VALUE, FIRST_PAIR = 1 + len(KEYS), 1 + len(KEYS) + len(VALUES)
 
 
 def _task(name: str, symbols: Sequence[str], splits: dict[str, Tensor], answer: Callable[[Tensor], Tensor]) -> Task:
-    """The Task of question rows [N, L]; `answer` maps them to the token of the first cell, [N]."""
+    """The Task of question rows [N, L]; `answer` maps them to their labels, [N, L] with 0 for no label."""
     length = splits["test"].shape[1]
 
     def labelled(rows_NL: Tensor) -> Puzzles:
-        rows_NL = rows_NL.to(torch.uint8)
-        return Puzzles(rows_NL, pad(answer(rows_NL.long()).unsqueeze(1), (0, length - 1)).to(torch.uint8))
+        return Puzzles(rows_NL.to(torch.uint8), answer(rows_NL.long()).to(torch.uint8))
+
+    def is_solution(inputs_BL: Tensor, prediction_BL: Tensor) -> Tensor:
+        labels_BL = answer(inputs_BL)
+        return ((labels_BL == prediction_BL) | (labels_BL == 0)).all(dim=1)
 
     def parse(question: str) -> Tensor:
         words = question.split()
@@ -43,7 +47,7 @@ def _task(name: str, symbols: Sequence[str], splits: dict[str, Tensor], answer: 
         columns=length,
         symbols=symbols,
         symmetries=partial(stay, length=length, vocab=len(symbols)),
-        is_solution=lambda inputs_BL, prediction_BL: answer(inputs_BL) == prediction_BL[:, 0],
+        is_solution=is_solution,
         parse=parse,
         solve=lambda tokens_L: labelled(tokens_L.unsqueeze(0)).labels_NL[0],
         draw=lambda tokens_L: " ".join(symbols[token] for token in tokens_L if token),
@@ -51,13 +55,34 @@ def _task(name: str, symbols: Sequence[str], splits: dict[str, Tensor], answer: 
     )
 
 
-def _parity(inputs_BL: Tensor) -> Tensor:
-    """The token of "1" where the number of ones is odd, else that of "0"."""
-    return 1 + (inputs_BL == 2).sum(1) % 2
+def _first(token_B: Tensor, length: int) -> Tensor:
+    """Labels [B, length] with these tokens in the first cell, and no others."""
+    return pad(token_B.unsqueeze(1), (0, length - 1))
 
 
-def parity(longest: int, train: int = 4_000, held_out=(32, 96), seed: int = 0, data_dir: Path | None = None) -> Task:
-    """Is the number of ones odd? Rows: "?", 1 to `longest` bits, padding. `held_out`: validation and test rows."""
+def total(inputs_BL: Tensor) -> Tensor:
+    """In the first cell "1" where the number of ones is odd, else "0"."""
+    return _first(1 + (inputs_BL == 2).sum(1) % 2, inputs_BL.shape[1])
+
+
+def after_each(inputs_BL: Tensor) -> Tensor:
+    """In the cell of each bit "1" where the number of ones up to it is odd, else "0"."""
+    is_bit_BL = (inputs_BL == 1) | (inputs_BL == 2)
+    return (1 + (inputs_BL == 2).cumsum(1) % 2).where(is_bit_BL, 0)
+
+
+def parity(
+    longest: int,
+    train: int = 4_000,
+    held_out=(32, 96),
+    seed: int = 0,
+    data_dir: Path | None = None,
+    answer: Callable[[Tensor], Tensor] = total,
+) -> Task:
+    """Is the number of ones odd? Rows: "?", 1 to `longest` bits, padding. `held_out`: validation and test rows.
+
+    `answer` says where: `total` in the first cell, for all bits; `after_each` below each bit, for those up to it.
+    """
     if not sum(held_out) <= 2 ** (longest - 1) <= 2**61:
         raise BadInput(f"parity of {longest} bits: there are too few such rows, or too many bits for an integer")
     generator = torch.Generator().manual_seed(seed)
@@ -75,15 +100,15 @@ def parity(longest: int, train: int = 4_000, held_out=(32, 96), seed: int = 0, d
 
     validation, test = rows(held_N, torch.full_like(held_N, longest)).split(held_out)
     splits = {"train": rows(codes_N[fresh_N], bits_N[fresh_N]), "validation": validation, "test": test}
-    return _task(f"parity-{longest}", BITS, splits, _parity)
+    return _task(f"parity-{longest}", BITS, splits, answer)
 
 
 def _recalled(inputs_BL: Tensor) -> Tensor:
-    """The token of the value in the pair whose key stands in the first cell."""
+    """In the first cell the value from the pair whose key stands there."""
     key_BL = (inputs_BL[:, 1:] - FIRST_PAIR).div(len(VALUES), rounding_mode="floor")
     place_B = (key_BL == inputs_BL[:, :1] - 1).int().argmax(1)
     pair_B = inputs_BL[:, 1:].gather(1, place_B.unsqueeze(1)).squeeze(1)
-    return FIRST_VALUE + (pair_B - FIRST_PAIR) % len(VALUES)
+    return _first(FIRST_VALUE + (pair_B - FIRST_PAIR) % len(VALUES), inputs_BL.shape[1])
 
 
 def recall(train: int = 20_000, held_out=(128, 500), seed: int = 0, data_dir: Path | None = None) -> Task:
