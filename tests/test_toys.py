@@ -1,4 +1,4 @@
-"""Parity and recall: every answer by another way, no held-out row in the training set, one label a row."""
+"""Parity, running parity and recall: every answer by another way, no held-out row in the training set."""
 
 from collections import Counter
 
@@ -20,6 +20,11 @@ def parity():
 
 
 @pytest.fixture(scope="module")
+def running():
+    return toys.parity(8, answer=toys.after_each)
+
+
+@pytest.fixture(scope="module")
 def recall():
     return toys.recall(train=3_000)
 
@@ -33,6 +38,20 @@ def test_parity_by_counting(parity):
     lengths = Counter(len(words(parity, inputs_L)) - 1 for inputs_L in parity.train.inputs_NL)
     assert sorted(lengths) == list(range(1, 9)) and lengths[1] > 400
     assert {len(words(parity, inputs_L)) for inputs_L in parity.test.inputs_NL} == {9}
+
+
+def test_running_parity_bit_by_bit(parity, running):
+    assert torch.equal(running.train.inputs_NL, parity.train.inputs_NL)
+    for inputs_L, labels_L in zip(*running.test, strict=True):
+        odd, said = False, []
+        for bit in words(running, inputs_L)[1:]:
+            odd ^= bit == "1"
+            said.append(str(int(odd)))
+        assert labels_L[0] == 0 and words(running, labels_L) == said
+    labels_NL = running.train.labels_NL
+    assert torch.equal(labels_NL > 0, (running.train.inputs_NL == 1) | (running.train.inputs_NL == 2))
+    last_N = labels_NL.gather(1, (labels_NL > 0).sum(1, keepdim=True)).squeeze(1)  # the cell of the last bit
+    assert torch.equal(last_N, parity.train.labels_NL[:, 0])
 
 
 def test_recall_by_looking_it_up(recall):
@@ -70,14 +89,16 @@ def test_a_seed_is_a_set_and_another_seed_another(parity):
     assert not torch.equal(parity.test.inputs_NL, toys.parity(8, seed=1).test.inputs_NL)
 
 
-def test_text_to_tokens_and_back(parity, recall):
-    for task in (parity, recall):
+def test_text_to_tokens_and_back(parity, running, recall):
+    for task in (parity, running, recall):
         row_L = task.train.inputs_NL[5]
         assert torch.equal(task.parse(task.draw(row_L)), row_L)
         assert torch.equal(task.solve(row_L), task.train.labels_NL[5])
         answers_BL = task.test.labels_NL.long()
         assert task.is_solution(task.test.inputs_NL.long(), answers_BL).all()
         assert not task.is_solution(task.test.inputs_NL.long(), answers_BL + 1).any()
+        filled_BL = answers_BL.where(answers_BL > 0, 1)  # whatever stands in cells without a label
+        assert task.is_solution(task.test.inputs_NL.long(), filled_BL).all()
     for wrong in ("? 2", "? " + "1 " * 9):
         with pytest.raises(BadInput, match="is not up to 9 of the words"):
             parity.parse(wrong)
