@@ -131,13 +131,15 @@ def parity() -> Sweep:
 def running_parity() -> Sweep:
     """A harder toy, to ask what recursion is good for: after each of 1 to 16 bits, the parity so far.
 
-    No contest of recurrences, so each has one rate; the control, which is to have its chance, has three.
+    No contest of recurrences: they have one rate and one seed, and the best of them and the control two seeds more. The
+    control, which is to have its chance, has three rates.
     """
     base = replace(_through_time(partial(toys.parity, 16, answer=toys.after_each), steps=300), dim=32)
     family = attempts(base)
-    deep = {name: family[name] for name in DEEP}
-    variants = at_rates(deep, RATES[1:2]) | at_rates({"one-pass": family["one-pass"]}, RATES)
-    return Sweep(variants, (0, 1, 2), also={"24 bits": partial(toys.parity, 24, answer=toys.after_each)})
+    control = at_rates({"one-pass": family["one-pass"]}, RATES)
+    variants = at_rates({name: family[name] for name in DEEP}, RATES[1:2]) | control
+    more = tuple((name, seed) for seed in (1, 2) for name in ("final-norm@0.003", *control))
+    return Sweep(variants, (0,), more, also={"24 bits": partial(toys.parity, 24, answer=toys.after_each)})
 
 
 def recall() -> Sweep:
