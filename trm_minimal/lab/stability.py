@@ -23,7 +23,6 @@ from trm_minimal.train import train_step
 
 RATES = (1e-3, 3e-3, 1e-2)
 TRIAL_SEEDS, MORE_SEEDS = (0,), (1, 2, 3, 4)
-DEEP = ("D-scale-0.1", "F-layer-scale", "G-gated-open", "fixed-gate", "final-norm")  # of running_parity
 paper_block = partial(attention_block, heads=2, multiple=16)  # norm(u + f(u)) around each part
 skipping = partial(attention_block, wrap=PreNorm, heads=2, multiple=16)  # u + f(norm(u)): u, injection and all, goes on
 bare = partial(attention_block, wrap=NoSkip, heads=2, multiple=16)  # f(norm(u)): what was, is gone
@@ -62,6 +61,18 @@ def _through_time(task, steps: int) -> Recipe:
     )
 
 
+def longer(recipe: Recipe, times: int) -> Recipe:
+    """So many times the updates, looked at as often, with an EMA of as many puzzles."""
+    return replace(
+        recipe, steps=times * recipe.steps, eval_every=times * recipe.eval_every, ema=recipe.ema ** (1 / times)
+    )
+
+
+def without_recursion(recipe: Recipe) -> Recipe:
+    """The net called twice, once for z and once for y, and no second supervision step."""
+    return replace(recipe, depth=constant(n=1, T=1), test_depth=Depth(n=1, T=1), N_sup=1)
+
+
 def attempts(base: Recipe) -> dict[str, Recipe]:
     """The report's attempts in its order, then what it left out, then two controls."""
     unclipped = replace(base, clip=float("inf"))
@@ -84,19 +95,9 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
         "post-norm": paper,
         "final-norm": replace(base, block=partial(normed, block=skipping)),
         # The paper's training: cut after each supervision step, twelve updates for the net calls of one through time.
-        "post-norm-cut": replace(
-            paper, update=train_step, steps=12 * base.steps, eval_every=12 * base.eval_every, ema=base.ema ** (1 / 12)
-        ),
+        "post-norm-cut": longer(replace(paper, update=train_step), 12),
         # No recursion: the net is called twice. Eight times the updates, so that it does not lack training.
-        "one-pass": replace(
-            paper,
-            depth=constant(n=1, T=1),
-            test_depth=Depth(n=1, T=1),
-            N_sup=1,
-            steps=8 * base.steps,
-            eval_every=8 * base.eval_every,
-            ema=base.ema ** (1 / 8),
-        ),
+        "one-pass": longer(without_recursion(paper), 8),
     }
 
 
@@ -124,22 +125,23 @@ RECALL_RATES = {
 
 def parity() -> Sweep:
     """Parity of 1 to 8 bits; tested on held-out sequences of 8 bits and on longer ones."""
-    longer = {f"{length} bits": partial(toys.parity, length) for length in (9, 10, 12, 16, 24)}
-    return _sweep(_through_time(partial(toys.parity, 8), steps=600), PARITY_RATES, longer)
+    also = {f"{length} bits": partial(toys.parity, length) for length in (9, 10, 12, 16, 24)}
+    return _sweep(_through_time(partial(toys.parity, 8), steps=600), PARITY_RATES, also)
 
 
 def running_parity() -> Sweep:
-    """A harder toy, to ask what recursion is good for: after each of 1 to 16 bits, the parity so far.
+    """A harder toy, to ask what recursion is good for: after each of 1 to 24 bits, the parity so far.
 
-    No contest of recurrences: they have one rate and one seed, and the best of them and the control two seeds more. The
-    control, which is to have its chance, has three rates.
+    The net with a norm at its end, and the same net without recursion, trained for as many net calls at three rates.
     """
-    base = replace(_through_time(partial(toys.parity, 16, answer=toys.after_each), steps=300), dim=32)
-    family = attempts(base)
-    control = at_rates({"one-pass": family["one-pass"]}, RATES)
-    variants = at_rates({name: family[name] for name in DEEP}, RATES[1:2]) | control
-    more = tuple((name, seed) for seed in (1, 2) for name in ("final-norm@0.003", *control))
-    return Sweep(variants, (0,), more, also={"24 bits": partial(toys.parity, 24, answer=toys.after_each)})
+    base = replace(_through_time(partial(toys.parity, 24, answer=toys.after_each), steps=300), dim=32)
+    best = attempts(base)["final-norm"]
+    variants = at_rates({"final-norm": best}, RATES[1:2]) | at_rates(
+        {"one-pass": longer(without_recursion(best), 48)}, RATES
+    )
+    more = tuple((name, seed) for seed in (1, 2) for name in ("final-norm@0.003", "one-pass@0.003"))
+    also = {"32 bits": partial(toys.parity, 32, answer=toys.after_each)}
+    return Sweep(variants, TRIAL_SEEDS, more, also)
 
 
 def recall() -> Sweep:
