@@ -5,6 +5,7 @@ All are trained through time: 12 supervision steps of 8 net calls (n = 7, T = 1)
 
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import torch
 
@@ -130,17 +131,20 @@ def parity() -> Sweep:
 
 
 def running_parity() -> Sweep:
-    """A harder toy, to ask what recursion is good for: after each of 1 to 24 bits, the parity so far.
+    """A harder toy, to ask what recursion is good for: after each of 1 to 16 bits, the parity so far.
 
-    The net with a norm at its end, and the same net without recursion, trained for as many net calls at three rates.
+    The net with a norm at its end, and the same net called twice: for 8 times the updates at three rates, and for 48
+    times, which are as many net calls.
     """
-    base = replace(_through_time(partial(toys.parity, 24, answer=toys.after_each), steps=300), dim=32)
-    best = attempts(base)["final-norm"]
-    variants = at_rates({"final-norm": best}, RATES[1:2]) | at_rates(
-        {"one-pass": longer(without_recursion(best), 48)}, RATES
-    )
-    more = tuple((name, seed) for seed in (1, 2) for name in ("final-norm@0.003", "one-pass@0.003"))
-    also = {"32 bits": partial(toys.parity, 32, answer=toys.after_each)}
+    base = replace(_through_time(partial(toys.parity, 16, answer=toys.after_each), steps=300), dim=32)
+    deep = attempts(base)["final-norm"]
+    twice = without_recursion(deep)
+    variants = {
+        **at_rates({"final-norm": deep, "one-pass-equal-calls": longer(twice, 48)}, RATES[1:2]),
+        **at_rates({"one-pass": longer(twice, 8)}, RATES),
+    }
+    more = (*product(("final-norm@0.003", "one-pass@0.003", "one-pass-equal-calls@0.003"), (1, 2)),)
+    also = {f"{length} bits": partial(toys.parity, length, answer=toys.after_each) for length in (20, 24)}
     return Sweep(variants, TRIAL_SEEDS, more, also)
 
 
