@@ -103,9 +103,10 @@ def test_the_best_rate_is_each_attempts_own_and_two_seeds_are_no_claim():
     assert said("G", few, few) == said("B", few, few) == said("D", records, few) == "no claim"
 
 
-def test_more_seeds_of_running_parity_are_at_the_best_rates():
-    sweep, records = stability.running_parity(), sweeps.read("running_parity")
-    assert set(best_rates(records, stability.TRIAL_SEEDS).values()) == {variant for variant, _ in sweep.more}
+def test_the_control_of_running_parity_has_more_seeds_at_its_best_rate():
+    sweep, best = stability.running_parity(), best_rates(sweeps.read("running_parity"), stability.TRIAL_SEEDS)
+    rate = best["one-pass"].partition("@")[2]
+    assert {f"one-pass@{rate}", f"one-pass-equal-calls@{rate}"} < {variant for variant, _ in sweep.more}
 
 
 @pytest.mark.parametrize(

@@ -145,5 +145,5 @@ def needs_recursion(running_parity: Records) -> Claim:
     found = outcomes(running_parity)
     deep, control = found["final-norm"], found["one-pass"]
     holds = True if deep.passes and control.fails else False if control.passes or deep.fails else None
-    because = f"thinking, {deep}; called twice, {control}"
-    return Claim("Running parity needs recursion.", _share([holds], (deep, control)), because)
+    because = f"with recursion, {deep}; called twice, for 8 times the updates, {control}"
+    return Claim("Running parity of 16 bits needs recursion.", _share([holds], (deep, control)), because)
