@@ -30,6 +30,9 @@ def said(key: str, parity: dict, recall: dict) -> str:
 
 
 LOST, NEARLY, WILD = record(0.5), record(0.98), record(0.5, loss=30.0)
+UNGATED = {
+    name.replace("-", "_").replace(".", "_"): LOST for name in NAMES if "gated" not in name and name != "one-pass"
+}
 GONE = record(0.0, diverged="the loss of step 3 is nan")
 
 
@@ -59,7 +62,9 @@ GONE = record(0.0, diverged="the loss of step 3 is nan")
         ("G", {"G_gated_open": NEARLY}, {"G_gated_open": NEARLY}, "partly"),
         ("D", {"D_scale_0_1": NEARLY}, {}, "partly"),
         ("no gate", {}, {}, "refuted"),
-        ("no gate", {"post_norm": LOST, "final_norm": LOST}, {"fixed_gate": LOST}, "no claim"),
+        ("no gate", UNGATED, {}, "no claim"),
+        ("no gate", UNGATED | {"B_skips": record(1.0)}, {}, "refuted"),
+        ("no gate", UNGATED | {"B_skips": record(1.0)}, {"B_skips": NEARLY}, "no claim"),
         ("cut", {}, {}, "refuted"),
         ("cut", {"post_norm_cut": LOST}, {}, "no claim"),
         ("decay", {}, {}, "no claim"),

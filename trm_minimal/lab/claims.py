@@ -84,6 +84,8 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         return _share((r[name].solves, p[name].fails), (p[name], r[name]))
 
     decay = {size: paired(r[f"gated-closed-decay-{size}"].exact, r["gated-closed"].exact) for size in ("0.1", "1")}
+    ungated = [name for name in p if "gated" not in name and name != "one-pass"]
+    both = [name for name in ungated if p[name].passes and r[name].passes]
     decays = [verdict(difference).split(":")[0] for difference in decay.values()]
     return [
         Claim(
@@ -122,10 +124,9 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         ),
         Claim(
             "Without a gate no variant solves both.",
-            "refuted"
-            if any(p[k].passes and r[k].passes for k in ("post-norm", "final-norm", "fixed-gate"))
-            else "no claim",
-            "; ".join(f"{name}, {on_both(name)}" for name in ("post-norm", "final-norm", "fixed-gate")),
+            "refuted" if both else "no claim",
+            f"passing both: {', '.join(both) or 'none'}. "
+            + "; ".join(f"{name}, {on_both(name)}" for name in ("post-norm", "final-norm", "fixed-gate")),
         ),
         Claim(
             "The gradient must run through all supervision steps; an update after each is flawed.",

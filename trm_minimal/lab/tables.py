@@ -5,7 +5,7 @@ Print all: python -m trm_minimal.lab.tables
 
 from statistics import mean, stdev
 
-from trm_minimal.lab import sweeps
+from trm_minimal.lab import claims, sweeps
 from trm_minimal.lab.compare import core_hours
 from trm_minimal.lab.runs import Run, exact_accuracy, interval, read_runs
 from trm_minimal.lab.studies import SWEEPS
@@ -68,5 +68,12 @@ def sweeps_table() -> str:
     return "\n".join(lines)
 
 
+def claims_table() -> str:
+    """One row a claim of the stability report that the sweeps decide, for README.md."""
+    judged = claims.judge(sweeps.read("parity"), sweeps.read("recall"))
+    lines = ["| the report says | here |", "|---|---|", *(f"| {claim.said} | {claim.verdict} |" for claim in judged)]
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    print(runs_table(read_runs()), recipes_table(read_runs()), sweeps_table(), sep="\n\n")
+    print(runs_table(read_runs()), recipes_table(read_runs()), claims_table(), sweeps_table(), sep="\n\n")
