@@ -77,24 +77,6 @@ def test_a_verdict_follows_the_records(key, parity, recall, verdict):
     assert said(key, planted(**parity), planted(**recall)) == verdict
 
 
-@pytest.mark.parametrize(
-    ("deep", "control", "verdict"),
-    [
-        ([1.0, 1.0, 1.0], [0.0, 0.2, 0.89], "confirmed"),
-        ([1.0, 1.0, 1.0], [1.0, 1.0, 0.99], "refuted"),
-        ([0.5, 0.6, 0.7], [0.0, 0.2, 0.5], "refuted"),
-        ([1.0, 1.0, 1.0], [0.0, 0.2, 0.95], "partly"),
-        ([1.0, 0.5, 1.0], [0.0, 0.2, 0.5], "partly"),
-        ([1.0, 1.0], [0.0, 0.2, 0.5], "no claim"),
-    ],
-)
-def test_whether_recursion_is_needed_follows_the_records(deep, control, verdict):
-    records = {("final-norm@0.003", seed): record(share) for seed, share in enumerate(deep)}
-    records |= {("one-pass@0.003", seed): record(share) for seed, share in enumerate(control)}
-    records |= {("one-pass@0.01", 0): record(1.0, loss=2.0)}  # not its best rate
-    assert claims.needs_recursion(records).verdict == verdict
-
-
 def test_the_best_rate_is_each_attempts_own_and_two_seeds_are_no_claim():
     records = planted()
     for (variant, seed), _ in list(records.items()):

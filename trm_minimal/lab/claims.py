@@ -139,12 +139,3 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
             "; ".join(f"decay {size} against 0 on recall, {verdict(d)}" for size, d in decay.items()),
         ),
     ]
-
-
-def needs_recursion(running_parity: Records) -> Claim:
-    """Does the control without recursion fail where the same net with it passes?"""
-    found = outcomes(running_parity)
-    deep, control = found["final-norm"], found["one-pass"]
-    holds = True if deep.passes and control.fails else False if control.passes or deep.fails else None
-    because = f"with recursion, {deep}; called twice, for 8 times the updates, {control}"
-    return Claim("Running parity of 16 bits needs recursion.", _share([holds], (deep, control)), because)
