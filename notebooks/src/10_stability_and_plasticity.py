@@ -330,10 +330,9 @@ for toy in SWEEPS:
     print(f"Of these, right in training on {toy} all the same: {', '.join(learned) or 'none'}.")
 
 # %% [markdown]
-# **What you should see.** First the harder toy. With eight times the updates the control stays far behind: it needs what
-# two calls cannot give. With 48 times the rows it comes near, but by another way. Ask for 20 bits: the net that thinks carries on
-# where it can, and the control has nothing to carry. It has learned counts up to 16. Compute can stand in for recursion on
-# the rows one trains on; it did not here beyond them.
+# **What you should see.** First the harder toy. With eight times the updates the control fails. With 48 times the rows it comes
+# near, so compute can stand in for recursion on the rows one trains on. But it gets there by another way, and 20 bits tell:
+# a net that hands an answer on can hand it on a little further, and one that has learned counts up to 16 has nothing to hand on.
 #
 # Now the curves. B and C begin ten powers of ten above the dotted line. That is the report's explosion, and
 # more of it than the report saw. Now read the last lines printed below the figure. To blow up and to learn nothing are two things:
