@@ -55,16 +55,21 @@ def outcomes(records: Records) -> dict[str, Outcome]:
 
 class Claim(NamedTuple):
     said: str  # by the report, in our words
-    verdict: str  # confirmed, refuted, partly, or no claim
+    verdict: str  # confirmed, refuted, partly, undecided, or no claim
     because: str  # what the records show
 
 
 def _share(holds: Iterable[bool | None], of: Iterable[Outcome]) -> str:
-    """confirmed where all hold, refuted where none does, else partly; no claim where an outcome has too few seeds."""
+    """confirmed where all hold, refuted where none does, undecided where one is None, else partly.
+
+    No claim where an outcome has too few seeds.
+    """
     held = list(holds)
     if any(len(outcome.exact) < LEAST for outcome in of):
         return "no claim"
-    return "confirmed" if all(held) else "refuted" if set(held) == {False} else "partly"
+    if None in held:
+        return "undecided"
+    return "confirmed" if all(held) else "partly" if any(held) else "refuted"
 
 
 def judge(parity: Records, recall: Records) -> list[Claim]:
@@ -81,7 +86,8 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         return _share((o[name].blown_up >= 0.5 for o in (p, r)), (p[name], r[name]))
 
     def passes_recall_only(name: str) -> str:
-        return _share((r[name].solves, p[name].fails), (p[name], r[name]))
+        fails_parity = None if p[name].solves is None else not p[name].solves
+        return _share((r[name].solves, fails_parity), (p[name], r[name]))
 
     decay = {size: paired(r[f"gated-closed-decay-{size}"].exact, r["gated-closed"].exact) for size in ("0.1", "1")}
     ungated = [name for name in p if "gated" not in name and name != "one-pass"]
@@ -91,7 +97,8 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         Claim(
             "Positions are essential for parity: without them the net cannot tell start from end.",
             "refuted" if p["gated-no-positions"].passes else "no claim",
-            f"the gated net without positions, {on_both('gated-no-positions')}",
+            f"the gated net without positions, {on_both('gated-no-positions')}; on parity against the same with them, "
+            + verdict(paired(p["gated-no-positions"].exact, p["gated-closed"].exact)),
         ),
         Claim(
             "Without residual connections the signal dies: both tasks fail (A).",
