@@ -532,7 +532,8 @@ for sweep, title in (("ablate_sudoku", "6x6 Sudoku"), ("ablate_maze", "9x9 mazes
 # %% [markdown]
 # ## Limits
 #
-# - One layer, width 16, rows of 8, 500 or 600 updates: the report's nets were larger, and it does not say how large.
+# - One layer, width 16, rows of 8, 500 or 600 updates: the report's nets were larger, and it does not say how large. Many
+#   parity runs were still learning when they ended, so longer runs may settle what is undecided here.
 # - The report gives no code for its attempts. Where a sentence can be read in two ways we chose one, and said which: skips inside
 #   the net (B), or the whole proposal added to the state (E).
 # - Three learning rates, half a power of ten apart, chosen by one seed. An attempt may work between or beyond them.
