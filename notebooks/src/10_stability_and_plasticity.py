@@ -498,7 +498,7 @@ judged += [
 ]
 told = pd.DataFrame(judged)
 told.columns = ["the report says", "verdict", "the records say"]
-told.style.hide(axis="index").set_uuid("claims")
+told.style.hide(axis="index").set_uuid("claims").set_properties(**{"text-align": "left"})
 
 # %% [markdown]
 # ## Does a gate help TRM itself?
