@@ -224,7 +224,8 @@ print("B: the loss passes 13, the report's number, or stops being one.",
 SWEEPS = {"parity": parity, "recall": recall}
 RECORDS = {toy: sweeps.read(toy) for toy in SWEEPS}
 OUTCOMES = {toy: claims.outcomes(records) for toy, records in RECORDS.items()}
-NAMES = list(dict.fromkeys(variant.partition("@")[0] for variant in parity.variants))
+NAMES = [name for name in dict.fromkeys(variant.partition("@")[0] for variant in parity.variants)
+         if all(name in found for found in OUTCOMES.values())]  # one not trained yet waits
 
 def best_runs(toy, name):
     """seed -> the record of an attempt at its best rate."""
