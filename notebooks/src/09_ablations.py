@@ -223,7 +223,7 @@ for ax, family in zip(axes, families, strict=True):
 axes[0].set_yticks(range(len(order)), order, size=9)
 plt.show()
 print(f"Figure: {len(order)} variants, one mark a seed, sorted by their mean; the band is the",
-      "baseline's seeds. Highest:", order[-1] + "; lowest:", order[0] + ".")
+      f"baseline's seeds. Highest: {order[-1]}; lowest: {next(n for n in order if height(n) >= 0)}.")
 
 # %% [markdown]
 # **What you should see.** Discs, squares and diamonds are seeds 0, 1 and 2. Full marks are 250 test puzzles; hollow ones
