@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = """
 import sys, pathlib
 sys.path[:0] = {paths!r}
+import weakref
 import torch, test_parallel
 from trm_minimal.parallel import join
 torch.set_num_threads(1)
@@ -32,6 +33,8 @@ with join("cpu") as (workers, device):
     state = test_parallel.train(recipe, recipe.task(), 0, device=device, workers=workers,
                                 path=pathlib.Path({path!r}), resume={resume!r})
     assert workers.count == 2 and len(state.carry.labels) == recipe.batch // 2
+    group = weakref.ref(torch.distributed.group.WORLD)
+assert group() is None, "threads of a group that lives on can abort the process as it ends"
 """
 
 

@@ -3,6 +3,7 @@
 Start them with torchrun; a process started alone is the only worker, and then nothing here does anything.
 """
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ def join(device: str) -> Iterator[tuple[Workers, str]]:
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
+    importlib.import_module("torch.distributed.nn")  # imported later, its default arguments would outlive the group
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Workers(dist.get_rank(), dist.get_world_size()), device
