@@ -57,6 +57,18 @@ def test_equal_compute_reads_the_curve_by_net_calls():
     assert compare.at_calls(shallow, 400) == 0.5 and math.isnan(compare.at_calls(deep, 399))
 
 
+def test_equal_steps_read_the_longer_run_where_the_shorter_ends():
+    rows = [{"step": 50, "ema": 0.25, "raw": 0.0}]
+    short, long = record(0.5, rows=rows) | {"recipe": {"steps": 100}}, record(0.75) | {"recipe": {"steps": 200}}
+    long["curve"].append({"step": 200, "ema": 1.0})
+    records = {("short", 0): short, ("same", 0): short, ("long", 0): long}
+    assert compare.at_equal_steps(records, "short", "same") == ([{0: 0.5}] * 2, "test")
+    assert compare.at_equal_steps(records, "long", "short") == ([{0: 0.75}, {0: 0.5}], "validation")
+    assert compare.at_equal_steps(records, "long", "absent") == ([{0: 0.75}, {}], "test")
+    assert [compare.at_step(short, step) for step in (49, 50, 99, 100)] == [0.0, 0.25, 0.25, 0.5]
+    assert compare.at_step(short | {"diverged": "at step 60"}, 100) == 0.0
+
+
 def test_the_best_rate_is_that_of_the_lowest_last_loss_over_the_trial_seeds():
     records = {
         ("a@0.001", 0): record(0.9, loss=0.3), ("a@0.001", 1): record(0.9, loss=0.5), ("a@0.001", 2): record(0, loss=9),

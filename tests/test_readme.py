@@ -10,7 +10,7 @@ from PIL import Image
 
 from trm_minimal.lab import sweeps
 from trm_minimal.lab.runs import read_runs
-from trm_minimal.lab.tables import claims_table, recipes_table, runs_table, sweeps_table
+from trm_minimal.lab.tables import agreement_table, claims_table, recipes_table, runs_table, sweeps_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,11 +24,12 @@ def test_the_table_of_sweeps_is_that_of_their_records():
     assert sweeps_table() in (ROOT / "data" / "sweeps" / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_claims_is_that_of_the_records(monkeypatch):
-    assert claims_table() in (ROOT / "README.md").read_text(encoding="utf-8"), "python -m trm_minimal.lab.tables"
-    read, before = sweeps.read, claims_table()
+@pytest.mark.parametrize("table", [agreement_table, claims_table])
+def test_a_table_of_verdicts_is_that_of_the_records(table, monkeypatch):
+    assert table() in (ROOT / "README.md").read_text(encoding="utf-8"), "python -m trm_minimal.lab.tables"
+    read, before = sweeps.read, table()
     monkeypatch.setattr(sweeps, "read", lambda name: {cell: run for cell, run in read(name).items() if cell[1] == 0})
-    assert claims_table() != before  # one seed is no claim
+    assert table() != before  # one seed is no claim
 
 
 def test_a_changed_record_changes_the_tables():

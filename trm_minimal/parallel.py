@@ -3,7 +3,6 @@
 Start them with torchrun; a process started alone is the only worker, and then nothing here does anything.
 """
 
-import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,10 +49,11 @@ def join(device: str) -> Iterator[tuple[Workers, str]]:
     if not dist.is_torchelastic_launched():
         yield Workers(), device
         return
+    import torch.distributed.nn  # else an optimizer does, later, and its default arguments keep the group alive
+
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
-    importlib.import_module("torch.distributed.nn")  # imported later, its default arguments would outlive the group
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Workers(dist.get_rank(), dist.get_world_size()), device

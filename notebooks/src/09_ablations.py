@@ -30,7 +30,7 @@ from scipy.stats import t
 from tqdm import tqdm
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.evaluate import answer, cells_by_step, copy_baseline
-from trm_minimal.lab import compare, recipes, runs, studies, sweeps
+from trm_minimal.lab import agreement, compare, recipes, runs, studies, sweeps
 from trm_minimal.lab.ablations import at_depth
 from trm_minimal.lab.compare import Difference
 from trm_minimal.layers import transformer
@@ -177,17 +177,10 @@ print(f"You guessed: {guess}. Right is: {guesses['e']}.")
 records = {family: sweeps.read(name) for family, name in families.items()}
 STEPS = {family: plan.variants["baseline"].steps for family, plan in plans.items()}
 
-def at_step(record, steps, which="ema"):
-    """Validation accuracy at the last look up to that step; 0 where the loss became infinite."""
-    rows = [row[which] for row in record["curve"] if row["step"] <= steps]
-    return rows[-1] if rows and not record["diverged"] else 0.0
-
 def compared(family, name, against="baseline"):
     """At equal steps: scores by seed, the paired difference, and which puzzles judged."""
-    longer = any(plans[family].variants[v].steps > STEPS[family] for v in (name, against))
-    value = partial(at_step, steps=STEPS[family]) if longer else compare.exact
-    ours, theirs = (compare.by_seed(records[family], v, value) for v in (name, against))
-    return ours, paired(ours, theirs), "validation" if longer else "test"
+    (ours, theirs), puzzles = compare.at_equal_steps(records[family], name, against)
+    return ours, paired(ours, theirs), puzzles
 
 for family, plan in plans.items():
     here, cells_of = records[family], len(list(plan.cells()))
@@ -242,12 +235,12 @@ def said(gap):
     claim = compare.verdict(gap).partition(":")[0]
     return f"{size}, n = {gap.n}: {claim}" if gap.n else "no pairs yet"
 
-PAPER = {"4-layers": -7.9, "attention": -12.7, "one-step-gradient": -30.9, "two-nets": -5.0,
-         "continue-loss": -1.3, "several-z": -9.8, "single-z": -15.5}  # points, Tables 1 and 2
+PAPER = {one.variant: one.points for one in agreement.SUDOKU if one.against == "baseline"}
+PAPER["4-layers"] = -7.9  # points, Table 1
 
 def table(*names):
     for name in names:
-        print(name + (f" (paper: {PAPER[name]:+.1f} points)" if name in PAPER else ""))
+        print(name + (f" (paper: {PAPER[name]:+.1f} points)" if PAPER.get(name) else ""))
         for family in families:
             if (family, name) in found:
                 ours, gap, puzzles = found[family, name]
@@ -314,7 +307,7 @@ print("Figure: validation accuracy for five depths, mean and least to most of th
 def by_both(family, name, against, budget, cost):
     """Scores and differences at equal steps and at equal compute; cost: of a call, in calls of two
     layers."""
-    at = {"steps": lambda record, times: at_step(record, STEPS[family]),
+    at = {"steps": lambda record, times: compare.at_step(record, STEPS[family]),
           "compute": lambda record, times: 0.0 if record["diverged"] else
           at_calls(record, budget / times)}
     for ruler, value in at.items():
@@ -542,30 +535,16 @@ for family in families:
 # class size cannot tell.
 
 # %% tags=["recorded"]
-questions = [(label, name, against, f"{points:+.1f}", points) for label, name, against, points in (
-    ("1-step gradient", "one-step-gradient", "baseline", -30.9),
-    ("single z", "single-z", "baseline", -15.5), ("(2, 2) for (6, 3)", "n2-T2", "n6-T3", -13.7),
-    ("attention for mixer", "attention", "baseline", -12.7),
-    ("several z", "several-z", "baseline", -9.8), ("4 layers, n = 3", "4-layers-n3", "n6-T3", -7.9),
-    ("two nets", "two-nets", "baseline", -5.0),
-    ("continue loss", "continue-loss", "baseline", -1.3))]
-questions.append(("no halting", "no-halting", "baseline", "drop", -1))
-lines = []
-tally = dict.fromkeys(("agrees", "disagrees", "class size cannot tell", "too few seeds yet"), 0)
-for label, name, against, paper, sign in questions:
-    for family in families:
-        if (family, label) == ("mazes", "attention for mixer"):
-            against, paper, sign = "mixer", "+85.3", 85.3  # Maze-Hard, Table 4
-        lines.append((label, family, paper, sign, compared(family, name, against)[1]))
-for family in families:
-    lines.append(("no EMA", family, "-7.5", -1, paired(*by_weights(family, "n6-T3")[::-1])))
-for label, family, paper, sign, gap in lines:
-    open_ = "class size cannot tell" if gap.n >= compare.LEAST else "too few seeds yet"
-    signs = "agrees" if gap.mean * sign > 0 else "disagrees"
-    word = open_ if gap.n < compare.LEAST or gap.low <= 0 <= gap.high else signs
-    tally[word] += 1
-    here = f"{gap}, n = {gap.n}" if gap.n > 1 else f"n = {gap.n}"
-    print(f"{label:>20} {family:>6} {paper:>6} | {here:>32} | {word}")
+tally = dict.fromkeys(agreement.VERDICTS, 0)
+for family, ablations in {"Sudoku": agreement.SUDOKU, "mazes": agreement.MAZES}.items():
+    print(family)
+    for one in ablations:
+        gap = one.difference(records[family])
+        word = one.agrees(gap)
+        tally[word] += 1
+        points = f"{one.points:+.1f}" if one.points else "drop"
+        here = f"{gap}, n = {gap.n}" if gap.n > 1 else f"n = {gap.n}"
+        print(f"{one.change:>35} {points:>5} | {here:>30} | {word}")
 print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 
 # %% [markdown]
@@ -580,8 +559,8 @@ print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 # ## Play
 #
 # Three things to change. In the live cell: `over=13 * 20` to `over=5`, and `lr=1e-4` to `1e-3`. Do the configurations part
-# now? In `compared`: `compare.exact` to `partial(compare.exact, which="raw")`: which verdicts turn? In the last table:
-# put `"half-rate"` in place of `"baseline"` as the opponent.
+# now? Where the depths are printed: `STEPS[family] * calls["baseline"]` to half of it; does the order at equal compute
+# change? In the last table: `one.difference` to `one._replace(against="half-rate").difference`; which verdicts turn?
 #
 # ## Limits
 #

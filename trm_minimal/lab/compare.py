@@ -5,6 +5,7 @@ Two variants are compared seed by seed: the same seed means the same batches. Th
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from statistics import mean, stdev
 from typing import NamedTuple
 
@@ -67,6 +68,23 @@ def calls_a_step(record: dict) -> int:
     """Net calls of one supervision step, T (n + 1), of a run at constant depth."""
     n, T = record["recipe"]["test_depth"]
     return T * (n + 1)
+
+
+def at_step(record: dict, steps: int, which: str = "ema") -> float:
+    """Validation accuracy at the last look up to that step; 0 before the first look and where the run diverged."""
+    rows = [row[which] for row in record["curve"] if row["step"] <= steps]
+    return rows[-1] if rows and not record["diverged"] else 0.0
+
+
+def at_equal_steps(records: dict[tuple[str, int], dict], *variants: str) -> tuple[list[dict[int, float]], str]:
+    """seed -> accuracy of each variant when the shortest ends, and on which puzzles.
+
+    Those are "test", or "validation" where one went on longer and is read off its curve.
+    """
+    steps = {record["recipe"]["steps"] for (name, _), record in records.items() if name in variants}
+    if len(steps) < 2:
+        return [by_seed(records, variant) for variant in variants], "test"
+    return [by_seed(records, variant, partial(at_step, steps=min(steps))) for variant in variants], "validation"
 
 
 def at_calls(record: dict, calls: float, which: str = "ema") -> float:

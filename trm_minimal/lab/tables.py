@@ -5,8 +5,8 @@ Print all: python -m trm_minimal.lab.tables
 
 from statistics import mean, stdev
 
-from trm_minimal.lab import claims, sweeps
-from trm_minimal.lab.compare import core_hours
+from trm_minimal.lab import agreement, claims, sweeps
+from trm_minimal.lab.compare import LEAST, core_hours
 from trm_minimal.lab.runs import Run, exact_accuracy, interval, read_runs
 from trm_minimal.lab.studies import SWEEPS
 
@@ -68,6 +68,18 @@ def sweeps_table() -> str:
     return "\n".join(lines)
 
 
+def agreement_table() -> str:
+    """One row an ablation of the paper, with ours on both tasks, for README.md."""
+    lines = ["| change | paper, points | 6x6 Sudoku | 9x9 mazes |", "|---|---|---|---|"]
+    records = [sweeps.read("ablate_sudoku"), sweeps.read("ablate_maze")]
+    for pair in zip(agreement.SUDOKU, agreement.MAZES, strict=True):
+        points = dict.fromkeys("a drop" if one.points is None else f"{one.points:+.1f}" for one in pair)
+        ours = [one.difference(found) for one, found in zip(pair, records, strict=True)]
+        said = [one.agrees(gap) + f": {gap}" * (gap.n >= LEAST) for one, gap in zip(pair, ours, strict=True)]
+        lines.append(f"| {pair[0].change} | {', on mazes '.join(points)} | {said[0]} | {said[1]} |")
+    return "\n".join(lines)
+
+
 def claims_table() -> str:
     """One row a claim of the stability report that the sweeps decide, for README.md."""
     judged = claims.judge(sweeps.read("parity"), sweeps.read("recall"))
@@ -76,4 +88,11 @@ def claims_table() -> str:
 
 
 if __name__ == "__main__":
-    print(runs_table(read_runs()), recipes_table(read_runs()), claims_table(), sweeps_table(), sep="\n\n")
+    print(
+        runs_table(read_runs()),
+        recipes_table(read_runs()),
+        agreement_table(),
+        claims_table(),
+        sweeps_table(),
+        sep="\n\n",
+    )
