@@ -11,6 +11,7 @@ SWEEPS: dict[str, Callable[[], Sweep]] = {
         ablations.ablate_sudoku,
         ablations.ablate_maze,
         stability.parity,
+        stability.parity_twice_as_long,
         stability.running_parity,
         stability.recall,
     )
