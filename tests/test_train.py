@@ -108,8 +108,8 @@ def test_a_run_resumed_in_the_middle_ends_bitwise_the_same(task, tmp_path, preci
 
 
 def train_to_be_killed(path: Path, resume: bool) -> None:
-    """What the processes of the next test run: 80 steps, a state on disk after every second one."""
-    recipe = tiny_recipe(steps=80, eval_every=2)
+    """What the processes of the next test run: 120 steps, a state on disk after every second one."""
+    recipe = tiny_recipe(steps=120, eval_every=2)
     train(recipe, recipe.task(), 5, path=path, resume=resume)
 
 
@@ -126,7 +126,7 @@ def test_killed_at_five_random_moments_it_resumes_bitwise(tmp_path):
 
     def digests(path):
         tensors, facts = checkpoint.load(path)
-        assert facts["step"] == 80
+        assert facts["step"] == 120
         return {name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in tensors.items()}
 
     whole, killed, moments = tmp_path / "whole.safetensors", tmp_path / "killed.safetensors", random.Random(0)
@@ -139,7 +139,7 @@ def test_killed_at_five_random_moments_it_resumes_bitwise(tmp_path):
         time.sleep(0.2 * moments.random())
         process.kill()
         process.wait()
-    assert step_on_disk(killed) < 80, "too fast: nothing was left to kill"
+    assert step_on_disk(killed) < 120, "too fast: nothing was left to kill"
     assert start(killed, resume=True).wait() == 0
     assert digests(whole) == digests(killed)
 
