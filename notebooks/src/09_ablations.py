@@ -415,10 +415,9 @@ for task_name, variants in older.items():
 # seven. *The task decides.* On Maze-Hard the paper has attention at 85.3 % and the mixer at 0.0 %, on Sudoku-Extreme 74.7
 # and 87.4 %.
 #
-# And one line to distrust on principle, *no-augmentation* on mazes. 600 steps of 16 slots, eight supervision steps a maze: the
-# net meets 1,200 of 15,000 training mazes, and none twice. Where nothing repeats, new views of the same maze have nothing to add.
-# If the line claims a difference all the same, you are probably looking at the false claim in twenty. It is also why
-# *no-halting* does so little there: almost no maze is solved early, so almost none leaves early.
+# One line to distrust on principle: *no-augmentation* on mazes. In 600 steps of 16 slots, eight supervision steps a maze, the
+# net meets 1,200 of 15,000 mazes, none twice. New views have nothing to add, so a claimed difference is probably
+# the false one in twenty. And *no-halting* does little there, as almost no maze is solved early.
 #
 # ## Augmentation, and where it hurts
 #
@@ -556,8 +555,8 @@ print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 # Beside each line think of what a disagreement could mean. The task may matter: the paper's numbers are of
 # Sudoku-Extreme (attention on mazes: of Maze-Hard). The size may matter: 65,100 steps there, about 1,000 here. Or the paper's
 # difference is one run against one run, where two seeds alone may differ by several points (both official READMEs say
-# two). Or it is our learning rate: two nets have twice the weights, and a rate that is too high for one net need not be for
-# two. On mazes look how far half the rate alone moves the baseline, before you believe a large number there. "Cannot tell" is the most frequent honest answer of small studies, and no failure. It says what an answer would cost.
+# two). Or it is our learning rate: see how far half of it moves the baseline on mazes, before you believe a large number
+# there. "Cannot tell" is the most frequent honest answer of small studies, and no failure. It says what an answer would cost.
 #
 # **Controls.** Training losses with and without EMA, where nothing can differ, did not differ in a bit (live cell). Half
 # and double the rate, which are no ideas at all, show what any change may move.
