@@ -121,7 +121,7 @@ def test_the_core_is_read_in_one_sitting():
     assert len((PACKAGE / "recursion.py").read_text(encoding="utf-8").splitlines()) <= 30
     counts = {path.name: lines_to_read(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
     commands = counts.pop("__main__.py")
-    assert commands <= 290 and sum(counts.values()) <= 720, counts | {"__main__.py": commands}  # room for a recurrence
+    assert commands <= 290 and sum(counts.values()) <= 700, counts | {"__main__.py": commands}
 
 
 def forbidden(source: str) -> set[str]:

@@ -23,19 +23,8 @@ from trm_minimal.losses import supervision_loss
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.parallel import Workers
 
-PARTS = (
-    "dim",
-    "layers",
-    "prefix",
-    "q_outputs",
-    "block",
-    "recurrence",
-    "init",
-    "positions",
-    "recursion",
-    "latents",
-    "net",
-)  # of a model
+SIZES = ("dim", "layers", "prefix", "q_outputs", "latents")
+PARTS = (*SIZES, "block", "recurrence", "init", "positions", "recursion", "net")  # of a model
 ALONE = Workers()
 LOG_EVERY = 10  # steps between looks at the loss: each look waits for the device
 
