@@ -2,8 +2,9 @@
 
 import pytest
 
-from trm_minimal.lab import agreement
-from trm_minimal.lab.ablations import ablate_maze, ablate_sudoku
+from trm_minimal.lab import agreement, sweeps
+from trm_minimal.lab.ablations import CLAIMED, ablate_maze, ablate_sudoku, confirm_maze
+from trm_minimal.lab.compare import at_equal_steps, by_seed, paired, verdict
 
 STEADY, NOISY = (0.01, 0.0, -0.01), (0.3, 0.0, -0.3)
 
@@ -70,3 +71,13 @@ def test_a_variant_that_went_on_longer_is_read_where_the_shorter_ended():
 def test_every_ablation_is_a_variant_of_its_sweep():
     for family, sweep in ((agreement.SUDOKU, ablate_sudoku()), (agreement.MAZES, ablate_maze())):
         assert {name for one in family for name in (one.variant, one.against)} <= sweep.variants.keys()
+
+
+def test_what_the_maze_sweep_claims_is_tried_again_on_fresh_seeds():
+    first, again = ablate_maze(), confirm_maze()
+    assert not set(first.seeds) & set(again.seeds)
+    assert {*CLAIMED, *CLAIMED.values()} == again.variants.keys()
+    records = sweeps.read("ablate_maze")
+    solving = {name for name, _ in records if max(by_seed(records, name).values()) > 0.05}
+    said = {name: verdict(paired(*at_equal_steps(records, name, "baseline")[0])) for name in solving}
+    assert {name for name, words in said.items() if not words.startswith("no claim")} == CLAIMED.keys()

@@ -127,12 +127,19 @@ def test_each_planted_error_is_seen(trained, change, renew, complaint):
     assert len(found) == 1 and complaint in found[0], found
 
 
-def test_weights_of_another_run_are_seen(trained):
-    torch.manual_seed(0)
+def test_kept_weights_do_what_the_record_says(trained):
     model = sweeps.load(trained / "plain" / "0.safetensors", tiny(), tiny().task())
-    record = sweeps.read("small")["plain", 0]
-    flags = record["exact"]["test"]["ema"]
-    assert flags[: len(flags)] == sweeps.flags(tiny(), model, tiny().task().test)
+    assert sweeps.flags(tiny(), model, tiny().task().test) == sweeps.read("small")["plain", 0]["exact"]["test"]["ema"]
+
+
+def test_missing_weights_are_seen(trained):
+    (trained / "plain" / "0.safetensors").unlink()
+    assert complaints(trained) == ["plain, seed 0: its weights are missing"]
+
+
+def test_the_first_seed_and_what_fits_the_pattern_keep_their_weights():
+    sweep = Sweep({"plain": tiny(), "gated-a": tiny()}, (3, 4), keep="gated-*")
+    assert [cell for cell in sweep.cells() if sweep.keeps(*cell)] == [("plain", 3), ("gated-a", 3), ("gated-a", 4)]
 
 
 def test_a_stopped_sweep_goes_on_and_does_nothing_twice(folder, monkeypatch):

@@ -160,7 +160,7 @@ print(f"You guessed: {guess}. Right is: {guesses['e']}.")
 # 3. **Pair the seeds.** Seed 1 of two variants draws the same batches. A seed that is lucky is often lucky in both,
 #    and in the *difference* its luck cancels.
 # 4. **Say how sure.** From n differences comes a 95 % interval. Student's t makes it wide when n is small: with three
-#    seeds the factor is 4.3, not 2. If zero is inside, or if n is below 3: no claim.
+#    seeds the factor is 4.3, with five 2.8, not 2. If zero is inside, or if n is below 3: no claim.
 #
 # Two **families** of runs. *Sudoku*: 6x6, a mixer of width 64. *Mazes*: 9x9 with one shortest path, cells mixed by a
 # 3x3 convolution, because in trials neither mixer nor attention learned them in so short a run (`LOG.md`). Both: two
@@ -198,7 +198,7 @@ def height(name):
     return mean(seen or [-1])  # not trained yet: below all
 
 order = sorted(names, key=height)
-fig, axes = plt.subplots(1, 2, figsize=(8, 6.6), dpi=70, sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(8, 7), dpi=70, sharey=True)
 for ax, family in zip(axes, families, strict=True):
     base = found[family, "baseline"][0].values()
     if base:
@@ -206,8 +206,9 @@ for ax, family in zip(axes, families, strict=True):
     for y, name in enumerate(order):
         scored, _, puzzles = found.get((family, name), ({}, None, "test"))
         for seed, value in scored.items():
-            ax.plot(value, y + 0.15 * (seed - 1), "osD"[seed % 3], color=COLOURS[seed % 3], ms=5,
-                    mfc="none" if puzzles == "validation" else COLOURS[seed % 3])
+            colour, marker, _ = STROKES[seed % len(STROKES)]
+            ax.plot(value, y + 0.13 * (seed - 2), marker, color=colour, ms=4.5,
+                    mfc="none" if puzzles == "validation" else colour)
         if not scored:
             why = "none yet" if name in plans[family].variants else "not in this family"
             ax.text(0.5, y, why, size=7, ha="center", va="center")
@@ -219,7 +220,7 @@ print(f"Figure: {len(order)} variants, one mark a seed, by their mean; the band 
       f"seeds. Highest: {order[-1]}; lowest: {next(n for n in order if height(n) > -1)}.")
 
 # %% [markdown]
-# **What you should see.** Discs, squares and diamonds are seeds 0, 1 and 2. Full marks are 250 test puzzles; hollow ones
+# **What you should see.** Each shape is a seed: disc, square, diamond, two triangles. Full marks are 250 test puzzles; hollow ones
 # are 64 validation puzzles, where a variant trained longer and is read off its curve at the baseline's last step. A
 # variant whose marks reach into the blue band may be no different from the baseline at all.
 #
@@ -407,6 +408,13 @@ for task_name, variants in older.items():
         gap = f"; minus the first {said(paired(of_runs(name), first))}"
         print(f"   {kind:>19}: {compare.spread(of_runs(name).values())}",
               gap * (of_runs(name) != first), sep="")
+
+# %% tags=["recorded"]
+print("Is it the change, or the rate? On mazes:")
+for rate, against in (("", "baseline"), ("-half-rate", "half-rate")):
+    for name in ("two-nets", "softmax"):
+        ours, gap, _ = compared("mazes", name + rate, against)
+        print(f"   {name + rate:>18}: {compare.spread(ours.values())}; minus {against}", said(gap))
 
 # %% [markdown]
 # Three cautions. *A zero needs care.* "Nothing solved" may mean that a variant cannot, or that it has not yet begun, and

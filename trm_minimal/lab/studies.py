@@ -10,6 +10,7 @@ SWEEPS: dict[str, Callable[[], Sweep]] = {
     for sweep in (
         ablations.ablate_sudoku,
         ablations.ablate_maze,
+        ablations.confirm_maze,
         stability.parity,
         stability.parity_twice_as_long,
         stability.running_parity,

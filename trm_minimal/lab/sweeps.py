@@ -1,8 +1,8 @@
 """Sweeps: variants x seeds, trained by one command in parallel, each run recorded in one small file.
 
 A record is data/sweeps/<sweep>/<variant>/<seed>.json: the resolved recipe, the curve, right or wrong for every test
-puzzle, the first losses, the environment, and a digest of all this; seed 0 keeps its weights beside it. A run whose
-loss stopped being finite is a result, too: it says where, and all its test puzzles count as wrong.
+puzzle, the first losses, the environment, and a digest of all this; the sweep's first seed keeps its weights beside it.
+A run whose loss stopped being finite is a result, too: it says where, and all its test puzzles count as wrong.
 
 check returns complaints, one sentence each, as the checks of runs.py do.
 """
@@ -35,7 +35,6 @@ from trm_minimal.train import TrainState, build_model, train
 
 SWEEPS = runs.ROOT / "data" / "sweeps"
 FIRST_STEPS = 2
-KEPT_SEED = 0  # whose weights are kept in any case
 TESTED = 250  # puzzles of each test set, the first ones
 SLICE = 64  # of them, that a check scores again
 
@@ -48,11 +47,15 @@ class Sweep:
     seeds: tuple[int, ...]
     more: tuple[tuple[str, int], ...] = ()
     also: dict[str, Callable[..., Task]] = field(default_factory=dict)  # more test sets, of boards of other lengths
-    keep: str = ""  # a pattern: variants of which all seeds keep their weights, not seed 0 alone
+    keep: str = ""  # a pattern: variants of which all seeds keep their weights, not the first alone
 
     def cells(self) -> Iterator[tuple[str, int]]:
         """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with fewer seeds."""
         return chain(((variant, seed) for seed, variant in product(self.seeds, self.variants)), self.more)
+
+    def keeps(self, variant: str, seed: int) -> bool:
+        """Whether the run keeps its weights."""
+        return seed == self.seeds[0] or fnmatch(variant, self.keep)
 
 
 def at_rates(variants: dict[str, Recipe], rates: Iterable[float]) -> dict[str, Recipe]:
@@ -114,7 +117,7 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
         for title, other in tests.items():
             nets = {"raw": state.model, "ema": state.ema.model}
             exact[title] = {which: flags(recipe, fit(recipe, net, other), other.test) for which, net in nets.items()}
-        if seed == KEPT_SEED or fnmatch(variant, sweep.keep):
+        if sweep.keeps(variant, seed):
             facts = {"kind": "weights of a sweep", "sweep": name, "variant": variant, "seed": seed}
             (folder / variant).mkdir(parents=True, exist_ok=True)
             weights = rounded(recipe, state.ema.model, task.test, exact["test"]["ema"])
@@ -223,6 +226,8 @@ def check_again(name: str, sweep: Sweep, record: dict, task: Task, tolerance: fl
         turned = sum(a != b for a, b in zip(now, then, strict=False))
         if turned > SLICE // 20:
             complaints.append(f"{turned} of {len(now)} puzzles are right or wrong other than recorded")
+    elif sweep.keeps(variant, seed) and not record["diverged"]:
+        complaints.append("its weights are missing")
     return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]
 
 

@@ -6,7 +6,8 @@ Print all: python -m trm_minimal.lab.tables
 from statistics import mean, stdev
 
 from trm_minimal.lab import agreement, claims, sweeps
-from trm_minimal.lab.compare import LEAST, core_hours
+from trm_minimal.lab.ablations import CLAIMED
+from trm_minimal.lab.compare import LEAST, at_equal_steps, core_hours, paired, verdict
 from trm_minimal.lab.runs import Run, exact_accuracy, interval, read_runs
 from trm_minimal.lab.studies import SWEEPS
 
@@ -80,6 +81,17 @@ def agreement_table() -> str:
     return "\n".join(lines)
 
 
+def confirmation_table() -> str:
+    """One row a claim of the maze sweep, with what fresh seeds say of it, for README.md."""
+    lines = ["| on mazes | minus | the sweep | five fresh seeds | so |", "|---|---|---|---|---|"]
+    for variant, against in CLAIMED.items():
+        first, fresh = (
+            paired(*at_equal_steps(sweeps.read(name), variant, against)[0]) for name in ("ablate_maze", "confirm_maze")
+        )
+        lines.append(f"| {variant} | {against} | {first} | {fresh} | {verdict(fresh).partition(':')[0]} |")
+    return "\n".join(lines)
+
+
 def claims_table() -> str:
     """One row a claim of the stability report that the sweeps decide, for README.md."""
     judged = claims.judge(sweeps.read("parity"), sweeps.read("recall"))
@@ -92,6 +104,7 @@ if __name__ == "__main__":
         runs_table(read_runs()),
         recipes_table(read_runs()),
         agreement_table(),
+        confirmation_table(),
         claims_table(),
         sweeps_table(),
         sep="\n\n",
