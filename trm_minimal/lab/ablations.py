@@ -105,7 +105,7 @@ def changes(base: Recipe, blocks: dict, unturned) -> dict[str, Recipe]:
     }
 
 
-SUDOKU_SEEDS, MAZE_SEEDS = (0, 1, 2, 3, 4), (0, 1, 2)
+SUDOKU_SEEDS, MAZE_SEEDS = (0, 1, 2, 3), (0, 1, 2)
 
 
 def attentions(side: int) -> dict[str, partial]:
