@@ -127,7 +127,7 @@ def ablate_sudoku() -> Sweep:
 def ablate_maze() -> Sweep:
     """9x9 mazes; the baseline mixes cells by a convolution, with the mixer's norm.
 
-    What gained most is also tried at half the rate, where the baseline does better: was it the change, or the rate?
+    The two largest gains are also tried at half the rate: was it the change, or the rate?
     """
     over_width = partial(grid_convolution_over_width, side=9, multiple=64)
     blocks = {"norm-over-width": over_width, "mixer": partial(mlp_mixer, multiple=64)} | attentions(side=9)
