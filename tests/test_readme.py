@@ -10,7 +10,14 @@ from PIL import Image
 
 from trm_minimal.lab import sweeps
 from trm_minimal.lab.runs import read_runs
-from trm_minimal.lab.tables import agreement_table, claims_table, recipes_table, runs_table, sweeps_table
+from trm_minimal.lab.tables import (
+    agreement_table,
+    claims_table,
+    confirmation_table,
+    recipes_table,
+    runs_table,
+    sweeps_table,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,7 +31,7 @@ def test_the_table_of_sweeps_is_that_of_their_records():
     assert sweeps_table() in (ROOT / "data" / "sweeps" / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("table", [agreement_table, claims_table])
+@pytest.mark.parametrize("table", [agreement_table, confirmation_table, claims_table])
 def test_a_table_of_verdicts_is_that_of_the_records(table, monkeypatch):
     assert table() in (ROOT / "README.md").read_text(encoding="utf-8"), "python -m trm_minimal.lab.tables"
     read, before = sweeps.read, table()
