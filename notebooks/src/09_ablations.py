@@ -430,7 +430,7 @@ for name, against in CLAIMED.items():
 #
 # **What fresh seeds say.** Three of six claims stand. Two nets and softmax keep all of their lead, at both rates, so it is not the
 # rate. They learn *sooner*: 600 steps do not tell where each ends. All rounds of gradient stay worse. The other three shrink.
-# *no-augmentation* was to be distrusted on principle: in 600 steps of 16 slots, eight supervision steps a maze, the net
+# *no-augmentation* was to be distrusted: in 600 steps of 16 slots, eight supervision steps a maze, the net
 # meets 1,200 of 15,000 mazes, none twice, and new views have nothing to add. Three seeds said "better" all the same.
 #
 # ## Augmentation, and where it hurts
@@ -573,7 +573,7 @@ print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 # stop is not. "Cannot tell" is the usual honest answer of a small study.
 #
 # **Controls.** Training losses with and without EMA, where nothing can differ, did not differ in a bit (live cell). Half
-# and double the rate, which are no ideas at all, show what any change may move.
+# and double the rate show what any change may move.
 #
 # ## Play
 #
@@ -583,8 +583,8 @@ print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 #
 # ## Limits
 #
-# - Small boards, width 64, one learning rate for nearly all, few seeds. An interval of three differences is so wide that
-#   only large effects pass, and some that pass are none.
+# - Small boards, width 64, one learning rate for nearly all, few seeds. With three, only large
+#   effects pass, and some that pass are none.
 # - Many comparisons, no correction; only the mazes' claims were tried again.
 # - Halting, loss and depth interact. One change at a time cannot show that.
 # - Validation puzzles (hollow marks, depth) are 64: one puzzle is 1.6 points.
