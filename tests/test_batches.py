@@ -1,11 +1,12 @@
 """Batches: the same whatever the shipment, on every device; nothing is drawn past the save; shares make the whole."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
-from trm_minimal.batches import Batches
+from trm_minimal.batches import AHEAD, Batches
 from trm_minimal.lab.recipes import by_name
 from trm_minimal.parallel import Workers
 from trm_minimal.train import TrainState, train_step
@@ -84,13 +85,39 @@ def test_a_gpu_sees_the_batches_of_a_cpu(task):
 
 @gpu
 @pytest.mark.parametrize(
-    ("precision", "tolerance"), [(torch.float32, 2e-3), (torch.bfloat16, 0.05), (torch.float16, 0.05)]
+    ("precision", "lr", "tolerance"),
+    [
+        (torch.float32, 1e-4, 1e-3),  # the paper's rate
+        (torch.float32, 3e-3, 0.03),  # the recipe's
+        (torch.bfloat16, 3e-3, 0.05),
+        (torch.float16, 3e-3, 0.05),
+    ],
 )
-def test_the_first_losses_on_a_gpu_are_those_of_a_cpu_in_float32(precision, tolerance):
-    """20 steps, mean distance; single steps may differ more once a slot halts in one run only."""
-    recipe = by_name("sudoku_4x4")
+def test_the_first_losses_on_a_gpu_are_those_of_a_cpu_in_float32(precision, lr, tolerance):
+    """20 steps, mean distance. Another order of a sum grows about tenfold a step at the recipe's rate: so do two
+    threads of one CPU part, by 0.005 in the mean. The first three steps are near in every case."""
+    recipe = replace(by_name("sudoku_4x4"), optimizer=partial(torch.optim.AdamW, lr=lr, betas=(0.9, 0.95)))
     task = recipe.task()
     cpu, cuda = TrainState(recipe, task, 0), TrainState(replace(recipe, precision=precision), task, 0, "cuda")
     here = torch.stack([train_step(recipe, cpu)[0] for _ in range(20)])
     there = torch.stack([train_step(replace(recipe, precision=precision), cuda)[0] for _ in range(20)]).cpu()
-    assert (here - there).abs().mean() < tolerance
+    gap = (here - there).abs()
+    print(f"{precision}, lr {lr}: mean {gap.mean():.1e}, largest {gap.max():.1e}, first three {gap[:3].max():.1e}")
+    assert gap.mean() < tolerance and gap[:3].max() < (1e-4 if precision is torch.float32 else 0.01)
+
+
+@gpu
+@pytest.mark.parametrize("name", ["sudoku_4x4", "sudoku_extreme_fast"])
+def test_the_inner_loop_never_waits_for_the_gpu(name):
+    small = replace(by_name("sudoku_4x4"), dim=64, precision=torch.bfloat16)
+    recipe = replace(small, optimizer=by_name(name).optimizer, recursion=by_name(name).recursion)
+    state = TrainState(recipe, recipe.task(), 0, "cuda")
+    for _ in range(3):
+        train_step(recipe, state)
+    torch.cuda.set_sync_debug_mode("error")  # whatever waits raises
+    try:
+        for _ in range(AHEAD + 1):
+            train_step(recipe, state)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert state.step == AHEAD + 4

@@ -147,11 +147,15 @@ def evaluate(arguments) -> int:
     if not len(test):
         raise BadInput(f"{task.name} has no test puzzles; name some with --puzzles FILE.csv")
     recipe = replace(recipe, N_sup=arguments.N_sup or recipe.N_sup)
-    bar = partial(tqdm, unit="batch", leave=False)
-    scored = runs.summary(runs.score(recipe, task, model.to(device), test, progress=bar))
-    scored = {"puzzles": task.name, "copy_baseline_cells": copy_baseline(*test)} | scored
+    options = {"progress": partial(tqdm, unit="batch", leave=False), "precision": PRECISIONS[arguments.precision]}
+    flags = runs.score(recipe, task, model.to(device), test, **options)
+    scored = {"puzzles": task.name, "copy_baseline_cells": copy_baseline(*test)} | runs.summary(flags)
+    if arguments.by_rating:
+        if not arguments.puzzles:
+            raise BadInput("--by-rating reads the ratings of a CSV; name it with --puzzles FILE.csv")
+        scored["by_rating"] = runs.by_rating(flags, puzzles.ratings(arguments.puzzles)[: len(test)])
     if arguments.json:
-        print(json.dumps(scored))
+        print(json.dumps(scored | {"exact_flags": flags["exact"][-1]}))
         return 0
     low, high = scored["exact_95"]
     early = scored["early_exit"]
@@ -163,6 +167,8 @@ def evaluate(arguments) -> int:
     print("\nstep  exact   cells")
     for step, shares in enumerate(zip(scored["exact_by_step"], scored["cells_by_step"], strict=True), 1):
         print(f"{step:4}  " + "  ".join(f"{share:.4f}" for share in shares))
+    for row in scored.get("by_rating", ()):
+        print("rating from {rating_from:3}: {exact:.4f} of {n}, {exact_95[0]:.4f} to {exact_95[1]:.4f}".format(**row))
     return 0
 
 
@@ -307,6 +313,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--limit", type=whole(1), help="the first so many puzzles only")
     command.add_argument("--N-sup", type=whole(1), help="supervision steps (default: the recipe's)")
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
+    command.add_argument("--precision", choices=tuple(PRECISIONS), default="fp32", help="default fp32")
+    command.add_argument("--by-rating", action="store_true", help="exact accuracy by the ratings of the CSV as well")
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     examples = ("sweep parity --jobs 2", "sweep parity --only 'post-norm@*'")

@@ -1,12 +1,13 @@
 """Training batches: drawn on the CPU, built on the device, where the puzzles lie.
 
 Every draw comes from one CPU generator, so a run sees the same batches on every device. For a GPU many steps are drawn
-ahead and shipped in one copy that nothing waits for: it never stands still for the next batch.
+ahead, beside the training, and shipped in one copy that nothing waits for: it never stands still for the next batch.
 
 Dimension key: A steps drawn ahead, B batch (slots), L cells, V vocabulary.
 """
 
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -26,8 +27,10 @@ class Batches:
         self.inputs_NL, self.labels_NL = (tokens_NL.to(device) for tokens_NL in task.train)
         self.ahead = ahead or (AHEAD if device.type == "cuda" else 1)
         self.drawn: deque = deque()
+        self.coming: Future | None = None  # the next shipment, drawn while this one is used
+        self.pool = ThreadPoolExecutor(1) if self.ahead > 1 else None
 
-    def draw(self, steps: int) -> None:
+    def draw(self, steps: int) -> list[tuple]:
         """Draw and ship this many batches. Each worker draws all of them, and ships its own slots."""
         rows_AB, moves = [], []
         for _ in range(steps):
@@ -36,7 +39,7 @@ class Batches:
         cells_ABL, values_ABV = (torch.stack(parts) for parts in zip(*moves, strict=True))
         whole = torch.stack(rows_AB).int(), cells_ABL.short(), values_ABV.short()
         shipped = (self.ship(self.workers.mine(part, dim=1)) for part in whole)
-        self.drawn.extend((type(moves[0]), *parts) for parts in zip(*shipped, strict=True))
+        return [(type(moves[0]), *parts) for parts in zip(*shipped, strict=True)]
 
     def ship(self, tensor: Tensor) -> Tensor:
         """To the device; to a GPU from pinned memory, so that the copy runs beside the work there."""
@@ -45,7 +48,9 @@ class Batches:
     def next(self, left: int) -> tuple[Tensor, Tensor]:
         """The next batch. `left` steps are left until the state is saved: nothing is drawn past that."""
         if not self.drawn:
-            self.draw(min(self.ahead, left))
+            self.drawn.extend(self.coming.result() if self.coming else self.draw(min(self.ahead, left)))
+            further = min(self.ahead, left - len(self.drawn))
+            self.coming = self.pool.submit(self.draw, further) if self.pool and further else None
         move_type, *parts = self.drawn.popleft()
         rows_B, cells_BL, values_BV = (part.to(self.device).long() for part in parts)
         move = move_type(cells_BL, values_BV)

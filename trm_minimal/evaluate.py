@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from trm_minimal.model import TinyRecursiveModel
-from trm_minimal.schedules import Depth
 
 
 class Answers(NamedTuple):
@@ -21,17 +20,19 @@ class Answers(NamedTuple):
 
 @torch.inference_mode()
 def answer(
-    model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth, batch: int = 128, progress=iter
+    model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth, batch=128, progress=iter, precision=torch.float32
 ) -> Answers:
-    """Run N_sup supervision steps on each puzzle, in float32 on the model's device. The model is left as it was.
+    """Run N_sup supervision steps on each puzzle, on the model's device. The model is left as it was.
 
-    `progress` wraps the batches; pass tqdm to see a bar.
+    depth is (n, T). `progress` wraps the batches; pass tqdm to see a bar. precision: of autocast; none in float32.
     """
     device, was_training = model.tokens_VD.device, model.training
     model.eval()
     tokens, q = [], []
+    rounding = torch.autocast(device.type, precision, precision is not torch.float32, cache_enabled=False)
     for inputs_BL in progress(inputs_NL.split(batch)):
-        steps = list(model.deep_supervision(inputs_BL.long().to(device), N_sup, *depth))
+        with torch.compiler.set_stance("force_eager"), rounding:  # a model that trains compiled has other shapes here
+            steps = list(model.deep_supervision(inputs_BL.long().to(device), N_sup, *depth))
         tokens.append(torch.stack([step.logits.argmax(-1).to(torch.uint8).cpu() for step in steps]))
         q.append(torch.stack([step.q.cpu() for step in steps]))
     model.train(was_training)

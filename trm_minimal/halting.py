@@ -46,8 +46,8 @@ def halt_by_q(q_B: Tensor, steps_B: Tensor, N_sup: int, generator: torch.Generat
     depth keeps being trained after the head has become confident (HRM paper, section 2; not in the TRM paper).
     """
     B, device = q_B.shape[0], q_B.device
-    explore_B = (torch.rand(B, generator=generator) < exploration).to(device)
-    least_B = torch.randint(2, max(N_sup, 2) + 1, (B,), generator=generator).to(device)
+    explore_B = (torch.rand(B, generator=generator) < exploration).to(device, non_blocking=True)
+    least_B = torch.randint(2, max(N_sup, 2) + 1, (B,), generator=generator).to(device, non_blocking=True)
     confident_B = (q_B > 0) & (steps_B >= least_B.where(explore_B, 0))
     return confident_B | (steps_B >= N_sup)
 

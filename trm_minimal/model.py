@@ -161,10 +161,9 @@ class TinyRecursiveModel(nn.Module):
 
     def initial_states(self, inputs_BL: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """(y, z) before any thought, float32 [B, P + L, D]; several latents z stand one behind the other."""
-        like_BLD = self.tokens_VD.new_empty(()).expand(inputs_BL.shape[0], self.prefix + self.length, self.dim)
-        return self.init_y(like_BLD, generator), self.init_z(
-            like_BLD.repeat(1, self.latents, 1) if self.latents > 1 else like_BLD, generator
-        )
+        B, L, D = inputs_BL.shape[0], self.prefix + self.length, self.dim
+        like_y, like_z = (self.tokens_VD.new_empty(()).expand(B, count * L, D) for count in (1, self.latents))
+        return self.init_y(like_y, generator), self.init_z(like_z, generator)
 
     def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, puzzles_B=None) -> Prediction:
         """One supervision step. x is embedded anew in each: the graph of the step before is gone."""

@@ -63,7 +63,7 @@ class TrainState:
 
     def save(self, path: Path, facts: dict) -> None:
         """Write everything to `path`, the slots of all workers. All must call it; the first writes."""
-        if self.batches.drawn:
+        if self.batches.drawn or self.batches.coming:
             raise ValueError(f"{len(self.batches.drawn)} batches are drawn ahead; save where none is")
         carry = {f"carry/{name}": self.workers.whole(tensor) for name, tensor in self.carry._asdict().items()}
         if self.workers.rank:
@@ -147,8 +147,7 @@ def train_step(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
 
 def exact_on(recipe, model, puzzles) -> float:
     """Exact accuracy after N_sup steps at the recipe's test depth."""
-    with torch.compiler.set_stance("force_eager"):  # other shapes and another precision than in training
-        answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth)
+    answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth)
     return float(exact_by_step(answers, puzzles.labels_NL)[-1].double().mean())
 
 

@@ -29,6 +29,15 @@ def task_of_csv(path: Path) -> Task:
     return replace(task, name=str(path), test=(maze if is_maze(first) else sudoku).read(path)[1])
 
 
+def ratings(path: Path) -> list[int]:
+    """The column `rating` of a CSV. BadInput names the first line whose rating is no whole number."""
+    found = [row.rating for row in files.read_csv(path)]
+    for line, rating in enumerate(found, 2):
+        if not rating.isdecimal():
+            raise BadInput(f"{path}, line {line}: the rating {rating!r} is no whole number; leave out --by-rating")
+    return [int(rating) for rating in found]
+
+
 def read_question(given: str) -> str:
     """The puzzle itself, or what the file holds, of a CSV the first. BadInput when it is unreadable."""
     path = Path(given)

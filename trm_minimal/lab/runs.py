@@ -7,6 +7,7 @@ weights, and SHA256SUMS. A file superseded.txt (with the reason) marks a run who
 Each check_... derives one part of a record again and returns complaints, one sentence each: none when all is well.
 """
 
+import copy
 import csv
 import hashlib
 import json
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,7 +30,7 @@ from trm_minimal import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer, cells_by_step, copy_baseline, early_exit, exact_by_step
 from trm_minimal.lab.recipes import Recipe, by_name, describe
-from trm_minimal.model import TinyRecursiveModel
+from trm_minimal.model import TinyRecursiveModel, count_parameters, eager
 from trm_minimal.tasks import Puzzles, Task
 from trm_minimal.train import TrainState, build_model
 
@@ -37,6 +39,8 @@ RUNS = ROOT / "data" / "runs"
 CHECKPOINTS = ROOT / "data" / "checkpoints"
 FIRST_STEPS = 5
 SLICE = 100  # test puzzles that a check scores again
+MINUTE = 4e12  # FLOP that one thread of a CPU does in about a minute
+LARGE = 16e6  # bytes of weights in float32, from which on they are kept in float16
 
 
 def sha256(path: Path) -> str:
@@ -113,16 +117,33 @@ def require_place(out: Path, state_path: Path, resume: bool) -> None:
             pass  # made now: a folder that cannot be written is known before the first step, not after an hour
 
 
+def affordable(recipe: Recipe, model: TinyRecursiveModel, calls: int) -> int:
+    """How many puzzles a CPU takes through so many calls of the net in about a minute; at least 16.
+
+    Counted as if every weight met every cell once a call: all the small nets are far below the limit.
+    """
+    flop = 2 * count_parameters(model) * (recipe.prefix + model.length) * calls
+    return max(16, int(MINUTE / flop))
+
+
 def first_losses(recipe: Recipe, task: Task, seed: int) -> list[float]:
-    """The losses of the first five steps, in float32 on the CPU whatever the recipe's precision."""
-    recipe = replace(recipe, precision=torch.float32)
+    """The losses of the first five steps, in float32 on the CPU whatever the recipe's precision and compilation.
+
+    With as many slots as the recipe has, or as a CPU can afford.
+    """
+    model = build_model(recipe, task.vocab_size, task.length, seed)
+    batch = min(recipe.batch, affordable(recipe, model, FIRST_STEPS * 2 * recipe.test_depth.net_calls))
+    recipe = replace(recipe, precision=torch.float32, compilation=eager, batch=batch)
     state = TrainState(recipe, task, seed)
     return [float(recipe.update(recipe, state)[0]) for _ in range(FIRST_STEPS)]
 
 
-def score(recipe: Recipe, task: Task, model: TinyRecursiveModel, puzzles: Puzzles, progress=iter) -> dict:
+def score(
+    recipe: Recipe, task: Task, model: TinyRecursiveModel, puzzles: Puzzles, progress=iter, precision=torch.float32
+) -> dict:
     """Everything about one model on one set: exact flags by supervision step and puzzle, cells, other valid answers."""
-    answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth, progress=progress)
+    options = {"progress": progress, "precision": precision}
+    answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth, **options)
     valid_N = task.is_solution(puzzles.inputs_NL.long(), answers.tokens_SNL[-1].long())
     accuracy, steps = early_exit(answers, puzzles.labels_NL)
     return {
@@ -161,10 +182,30 @@ def summary(scored: dict) -> dict:
     }
 
 
+def by_rating(scored: dict, ratings: list[int], bounds=(0, 1, 10, 20, 40, 80)) -> list[dict]:
+    """Exact accuracy, from the flags of `score`, of the puzzles whose rating is from one bound up to the next."""
+    rows, flags = [], scored["exact"][-1]
+    for low, high in zip(bounds, (*bounds[1:], math.inf), strict=True):
+        rights = [flag == "1" for flag, rating in zip(flags, ratings, strict=True) if low <= rating < high]
+        if rights:
+            share = {"exact": sum(rights) / len(rights), "exact_95": interval(sum(rights), len(rights))}
+            rows.append({"rating_from": low, "n": len(rights)} | share)
+    return rows
+
+
+def kept(model: TinyRecursiveModel) -> TinyRecursiveModel:
+    """The model as a record keeps it: itself, or a copy rounded to float16 where float32 takes more than 16 MB."""
+    if 4 * count_parameters(model) <= LARGE:
+        return model
+    return copy.deepcopy(model).half().float()
+
+
 def save_weights(path: Path, model: TinyRecursiveModel, facts: dict) -> None:
     """A model for others to load: its weights, and how to build it (recipe, vocabulary, length)."""
     sizes = {"kind": "weights", "vocab_size": model.vocab_size, "length": model.length}
-    checkpoint.save(path, model.state_dict(), sizes | facts)
+    small = 4 * count_parameters(model) <= LARGE
+    tensors = {name: tensor if small else tensor.half() for name, tensor in model.state_dict().items()}
+    checkpoint.save(path, tensors, sizes | facts)
 
 
 def load_model(path: Path) -> tuple[TinyRecursiveModel, Recipe, dict]:
@@ -207,19 +248,20 @@ def scored_sets(recipe: Recipe, task: Task) -> dict[str, Puzzles]:
 
 
 def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainState, seed: int, env: dict) -> None:
-    """Write the whole record of a finished run, or nothing. BadInput when the folder is taken."""
-    nets = {"raw": state.model, "ema": state.ema.model}
+    """Write the whole record of a finished run, or nothing. BadInput when the folder is taken.
+
+    The first steps are left to `adopt` where there is no git: that machine is rented by the second.
+    """
+    nets, started = {"raw": state.model, "ema": kept(state.ema.model)}, time.perf_counter()
     scores = {
         split: {which: score(recipe, task, net, puzzles) for which, net in nets.items()}
         | {"n": len(puzzles), "copy_baseline_cells": copy_baseline(*puzzles)}
         for split, puzzles in scored_sets(recipe, task).items()
     }
-    parts = {
-        "recipe": {"name": name, "seed": seed} | describe(recipe),
-        "eval": scores,
-        "first_steps": first_losses(recipe, task, seed),
-        "env": env,
-    }
+    env = env | {"scoring_seconds": round(time.perf_counter() - started, 1)}
+    parts = {"recipe": {"name": name, "seed": seed} | describe(recipe), "eval": scores, "env": env}
+    if has_git():
+        parts["first_steps"] = first_losses(recipe, task, seed)
     with new_folder(folder) as unfinished:
         for part, value in parts.items():
             (unfinished / f"{part}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
@@ -228,7 +270,7 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
             rows.writeheader()
             rows.writerows(state.curve)
         facts = {"recipe": name, "seed": seed, "step": state.step}
-        save_weights(unfinished / "weights.safetensors", state.ema.model, facts)
+        save_weights(unfinished / "weights.safetensors", nets["ema"], facts)
         write_sums(unfinished)
 
 
@@ -261,13 +303,20 @@ def check_sources(env: dict, commit: str) -> list[str]:
     ]
 
 
-def adopt(folder: Path, commit: str) -> None:
-    """Tie a record made without git to `commit`. BadInput when it is damaged or ran other sources than that holds."""
+def adopt(folder: Path, commit: str, data_dir: Path | None = None) -> None:
+    """Tie a record made without git to `commit`, and take its first steps.
+
+    BadInput when the record is damaged or ran other sources than the commit holds.
+    """
     run, commit = Run(folder), git("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
     if complaints := check_files(run) + check_sources(run.env, commit):
         raise BadInput(f"{folder}: {complaints[0]}; fetch the record again, or name the commit that it ran")
-    env = json.dumps(run.env | {"commit": commit}, indent=1) + "\n"
-    (run.folder / "env.json").write_text(env, encoding="utf-8")
+    parts = {"env": run.env | {"commit": commit}, "first_steps": run.first_steps}
+    if run.first_steps is None:
+        recipe = by_name(run.recipe["name"])
+        parts["first_steps"] = first_losses(recipe, recipe.task(data_dir=data_dir), run.recipe["seed"])
+    for name, value in parts.items():
+        (run.folder / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     write_sums(run.folder)
 
 
@@ -277,9 +326,11 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         try:
-            self.recipe, self.eval, self.first_steps, self.env = (
+            self.recipe, self.eval, self.env, self.first_steps = (
                 json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-                for name in ("recipe", "eval", "first_steps", "env")
+                if (self.folder / f"{name}.json").exists() or name != "first_steps"
+                else None  # the record of a machine without git, not adopted yet
+                for name in ("recipe", "eval", "env", "first_steps")
             )
             with open(self.folder / "curve.csv", newline="", encoding="utf-8") as file:
                 rows = [row.items() for row in csv.DictReader(file)]
@@ -337,9 +388,10 @@ def check_curve(run: Run) -> list[str]:
                 complaints.append(f"{split}, {which}: not {run.recipe['N_sup']} rows of {nets['n']} flags")
             elif "10" in map("".join, zip(flags[-1], valid, strict=True)):
                 complaints.append(f"{split}, {which}: an exact answer is said to be no solution")
+    rounded = checkpoint.load(run.folder / "weights.safetensors")[0]["tokens_VD"].dtype is torch.float16
     for which in ("raw", "ema"):
         said, counted = run.curve[-1][which], exact_accuracy(run.eval["validation"][which])
-        if abs(said - counted) > 1e-6:
+        if abs(said - counted) > (0.02 if rounded and which == "ema" else 1e-6):
             complaints.append(f"the curve ends at {which} {said}, the flags give {counted}")
     return complaints
 
@@ -348,19 +400,23 @@ def check_weights(run: Run, task: Task) -> list[str]:
     """Complaints: the weights do not do what was recorded, on the validation puzzles and the first test puzzles.
 
     Cells right after each step tell a foreign starting state, the early exit tells a foreign Q head. Another processor
-    may turn a puzzle or two of fifty, so nothing is compared exactly.
+    may turn a puzzle or two of fifty, so nothing is compared exactly. Of a large net only the first puzzles are scored,
+    and compared after every supervision step.
     """
     model, recipe, facts = load_model(run.folder / "weights.safetensors")
     known = {"recipe": run.recipe["name"], "seed": run.recipe["seed"], "step": run.recipe["steps"]}
     complaints = [f"the weights are of another {key}" for key, value in known.items() if facts.get(key) != value]
+    most = affordable(recipe, model, recipe.N_sup * recipe.test_depth.net_calls)
     for split, puzzles in scored_sets(recipe, task).items():
-        part = puzzles if split == "validation" else Puzzles(*(tokens_NL[:SLICE] for tokens_NL in puzzles))
+        count = min(most, len(puzzles) if split == "validation" else SLICE)
+        part = Puzzles(*(tokens_NL[:count] for tokens_NL in puzzles))
         then, now = run.eval[split]["ema"], score(recipe, task, model, part)
-        flags = list(zip(then["exact"][-1], now["exact"][-1], strict=False))  # the test set is longer than its slice
-        turned = sum(a != b for a, b in flags)
-        if turned > max(1, len(flags) // 50):
-            complaints.append(f"{split}: {turned} of {len(flags)} puzzles are right or wrong other than recorded")
-        if split == "validation":
+        for step in range(recipe.N_sup) if count == most else (-1,):
+            flags = list(zip(then["exact"][step], now["exact"][step], strict=False))  # the test set is longer
+            turned = sum(a != b for a, b in flags)
+            if turned > max(1, len(flags) // 50):
+                complaints.append(f"{split}: {turned} of {len(flags)} puzzles are right or wrong other than recorded")
+        if count == run.eval[split]["n"]:
             cells = max(abs(a - b) for a, b in zip(then["cells"], now["cells"], strict=True))
             steps = abs(then["early_exit"]["mean_steps"] - now["early_exit"]["mean_steps"])
             if cells > 0.005 or steps > 0.1:
@@ -370,6 +426,8 @@ def check_weights(run: Run, task: Task) -> list[str]:
 
 def check_first_steps(run: Run, task: Task, tolerance: float = 1e-4) -> list[str]:
     """Complaints: the first five losses, trained again in float32, differ from the recorded ones."""
+    if run.first_steps is None:
+        return ["the first losses were never taken; adopt the record"]
     losses = first_losses(by_name(run.recipe["name"]), task, run.recipe["seed"])
     gap = max(abs(now - then) for now, then in zip(losses, run.first_steps, strict=True))
     return [f"the first losses differ by {gap:.1e}"] if gap > tolerance else []

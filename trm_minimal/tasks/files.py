@@ -197,11 +197,14 @@ def _first_of_groups(folder: Path, count: int) -> np.ndarray:
     return puzzles[groups]
 
 
-def read_splits(folder: Path, encode_rows: Callable[[list[Row], Path], Puzzles]) -> tuple[Puzzles, Puzzles, Puzzles]:
+def read_splits(
+    folder: Path, encode_rows: Callable[[list[Row], Path], Puzzles], validation: str | None = None
+) -> tuple[Puzzles, Puzzles, Puzzles]:
     """train, validation and test of a folder with train.csv, or else train/ or built/train/ with .npy files.
 
-    Without a validation split the last 100 puzzles of train are held out (a tenth of less than 1,000), and of a built
-    set whole groups, so that no augmentation of a held-out puzzle is trained on. Without a test split, test is empty.
+    Without a validation split it is `validation`, a CSV of the shipped sets. Without that the last 100 puzzles of train
+    are held out (a tenth of less than 1,000), and of a built set whole groups, so that no augmentation of a held-out
+    puzzle is trained on. Without a test split, test is empty.
     """
     if not folder.is_dir():
         published = PUBLISHED.get(folder.name)
@@ -226,6 +229,8 @@ def read_splits(folder: Path, encode_rows: Callable[[list[Row], Path], Puzzles])
             split: read_built(base, split)[0] for split in ("train", "validation", "test") if (base / split).is_dir()
         }
         first = _first_of_groups(base / "train", len(found["train"]))
+    if validation and "validation" not in found:
+        found["validation"] = encode_rows(read_csv(PUZZLES / validation), PUZZLES / validation)
     train = found["train"]
     for split, puzzles in found.items():
         if puzzles.inputs_NL.shape[1] != train.inputs_NL.shape[1]:

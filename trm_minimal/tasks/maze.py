@@ -359,10 +359,14 @@ def load(
     data_dir: Path | None = None,
     symmetries: Callable[[int], Symmetries] = dihedral,
     prepare: Callable[[Puzzles], Puzzles] | None = None,
+    validation: str | None = None,
 ) -> Task:
-    """The mazes of the folder `name`. prepare: applied to the training set, as `relabelled` is."""
+    """The mazes of the folder `name`. prepare: applied to the training set, as `relabelled` is.
+
+    validation: a shipped CSV that validates where the folder has none of its own.
+    """
     folder = Path(data_dir or files.PUZZLES) / name
-    train, validation, test = splits = files.read_splits(folder, _encode)
+    train, validating, test = splits = files.read_splits(folder, _encode, validation)
     size = isqrt(train.inputs_NL.shape[1])
     if not (folder / "train.csv").exists():  # a built folder: `_encode` has not seen it
         for split, puzzles in zip(("train", "validation", "test"), splits, strict=True):
@@ -376,7 +380,7 @@ def load(
         board(size**2, symmetries),
         name=name,
         train=prepare(train) if prepare else train,
-        validation=validation,
+        validation=validating,
         test=test,
     )
 

@@ -449,10 +449,14 @@ def load(
     name: str,
     data_dir: Path | None = None,
     symmetries: Callable[[Shape], Callable[[int, torch.Generator], Move]] = symmetries,
+    validation: str | None = None,
 ) -> Task:
-    """The Task of the folder `data_dir/name`; without `data_dir` one of the repository's own (`data/puzzles`)."""
+    """The Task of the folder `data_dir/name`; without `data_dir` one of the repository's own (`data/puzzles`).
+
+    validation: a shipped CSV that validates where the folder has none of its own.
+    """
     folder = Path(data_dir or files.PUZZLES) / name
-    splits = dict(zip(("train", "validation", "test"), files.read_splits(folder, encode_rows), strict=True))
+    splits = dict(zip(("train", "validation", "test"), files.read_splits(folder, encode_rows, validation), strict=True))
     length = splits["train"].inputs_NL.shape[1]
     shape = shape_of(length, folder)
     for split_name, puzzles in splits.items():  # built folders come unchecked
