@@ -10,7 +10,7 @@ from trm_minimal.__main__ import main
 from trm_minimal.lab import bench
 from trm_minimal.lab.recipes import by_name
 from trm_minimal.layers import mlp_mixer
-from trm_minimal.schedules import Depth, constant
+from trm_minimal.schedules import Depth, constant, curriculum
 
 
 def tiny(**changes):
@@ -71,3 +71,14 @@ def test_the_command_prints_the_measure_and_the_table(capsys):
 def test_advice_follows_the_measured_gain():
     assert "--precision bf16" in bench.advice(2.0) and "slow" in bench.advice(0.1) and bench.advice(1.0) == ""
     assert bench.matmul_rate("cpu", torch.float32) > 1e8
+
+
+def test_the_flop_of_a_run_are_the_sum_over_its_steps():
+    recipe = tiny(depth=curriculum((0, Depth(1, 1)), (3, Depth(2, 2))), steps=5)
+    wanted = 3 * by_hand(recipe, Depth(1, 1)) + 2 * by_hand(recipe, Depth(2, 2))
+    assert bench.run_flop(recipe, recipe.task(), "cpu") == wanted
+
+
+def test_a_recipe_whose_depth_grows_is_measured_at_its_full_depth():
+    recipe = tiny(depth=curriculum((0, Depth(1, 1)), (3, Depth(2, 2))), test_depth=Depth(2, 2))
+    assert bench.measure(recipe, recipe.task(), "cpu", 1).step_flop == by_hand(recipe, Depth(2, 2))

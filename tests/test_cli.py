@@ -239,6 +239,33 @@ def test_evaluate_agrees_with_an_independent_count(name, trained, room, capsys):
     assert len(set(told["cells_by_step"])) > 1  # the steps are not one and the same
 
 
+def test_evaluate_by_rating(trained, room, capsys):
+    rows = files.read_csv(files.PUZZLES / "sudoku-4x4" / "validation.csv")[:6]
+    rated = [row._replace(rating=rating) for row, rating in zip(rows, ("0", "0", "5", "12", "90", "7"), strict=True)]
+    files.write_csv(room / "rated.csv", rated)
+    words = ["evaluate", str(trained.sudoku), "--puzzles", "rated.csv", "--by-rating", "--limit", "5"]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(row["rating_from"], row["n"]) for row in told["by_rating"]] == [(0, 2), (1, 1), (10, 1), (80, 1)]
+    assert len(told["exact_flags"]) == 5 and told["exact_flags"].count("1") == round(5 * told["exact"])
+    assert main(words) == 0
+    assert len(re.findall(r"^rating from +\d+: \d\.\d{4} of \d, ", capsys.readouterr().out, re.MULTILINE)) == 4
+    assert "name it with --puzzles" in refused(capsys, room, "evaluate", str(trained.sudoku), "--by-rating")
+    files.write_csv(room / "rated.csv", [*rated[:2], rated[2]._replace(rating="hard")])
+    assert "rated.csv, line 4: the rating 'hard' is no whole number" in refused(capsys, room, *words)
+
+
+def test_evaluate_in_another_precision(trained, capsys):
+    words = ["evaluate", str(trained.sudoku), "--limit", "40", "--json"]
+    told = {}
+    for precision in ("fp32", "bf16"):
+        assert main([*words, "--precision", precision]) == 0
+        told[precision] = json.loads(capsys.readouterr().out)
+    assert main(words) == 0 and json.loads(capsys.readouterr().out) == told["fp32"]
+    cells = [told[precision]["cells_by_step"] for precision in ("fp32", "bf16")]
+    assert cells[0] != cells[1] and cells[0] == pytest.approx(cells[1], abs=0.05)
+
+
 def test_evaluate_counts_any_shortest_path_and_the_labelled_one_as_exact(trained, room, capsys, monkeypatch):
     """A net that answers the other of two shortest paths: not exact, but a solution."""
     question, labelled, other = "######S  ## # ##  G######", "######S  ##o# ##ooG######", ""
@@ -247,7 +274,7 @@ def test_evaluate_counts_any_shortest_path_and_the_labelled_one_as_exact(trained
     files.write_csv(room / "two.csv", [files.Row("", question, labelled, "")] * 3)
     tokens_NL = torch.tensor([[maze.SYMBOLS.index(c) for c in text] for text in (labelled, other, detour)])
 
-    def answers(model, inputs_NL, N_sup, depth, progress):
+    def answers(model, inputs_NL, N_sup, depth, progress, precision):
         return SimpleNamespace(tokens_SNL=tokens_NL.to(torch.uint8).unsqueeze(0), q_SN=torch.ones(1, 3))
 
     monkeypatch.setattr(runs, "answer", answers)

@@ -282,6 +282,21 @@ def test_the_splits_of_a_folder_are_its_files(tmp_path):
         assert same(split, [tokens[at : at + 3] for tokens in puzzles])
 
 
+def test_a_shipped_csv_validates_where_the_folder_has_none(tmp_path, monkeypatch):
+    """And then nothing of train is held out; a validation file of the folder's own wins."""
+    monkeypatch.setattr(files, "PUZZLES", tmp_path)
+    files.write_csv(tmp_path / "set" / "train.csv", rows_of(mazes(20)))
+    files.write_csv(tmp_path / "shipped" / "test.csv", rows_of(mazes(25))[20:])
+    train, validation, test = files.read_splits(tmp_path / "set", encode_rows, "shipped/test.csv")
+    assert same(train, mazes(20)) and len(test) == 0
+    assert same(validation, Puzzles(*(tokens_NL[20:] for tokens_NL in mazes(25))))
+    files.write_csv(tmp_path / "set" / "validation.csv", rows_of(mazes(3)))
+    assert same(files.read_splits(tmp_path / "set", encode_rows, "shipped/test.csv")[1], mazes(3))
+    (tmp_path / "set" / "validation.csv").unlink()
+    with pytest.raises(BadInput, match="nowhere"):
+        files.read_splits(tmp_path / "set", encode_rows, "nowhere/test.csv")
+
+
 def test_of_an_augmented_set_whole_groups_are_held_out(tmp_path):
     originals = mazes(30)
     eight = Puzzles(*(tokens.repeat_interleave(8, 0) for tokens in originals))

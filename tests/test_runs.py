@@ -14,11 +14,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from trm_minimal.errors import BadInput
-from trm_minimal.lab import recipes, runs
+from trm_minimal.lab import puzzles, recipes, runs
 from trm_minimal.lab.gradients import one_step_recursion
 from trm_minimal.lab.runs import Run
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.schedules import Depth, constant
+from trm_minimal.tasks import files, no_puzzles
 from trm_minimal.train import train
 
 FOLDERS = sorted(path for path in runs.RUNS.glob("[!.]*/[!.]*") if path.is_dir())
@@ -300,6 +301,57 @@ def test_without_git_the_record_has_digests_and_no_commit(repository, tmp_path, 
     assert env["commit"] is None and env["sources"] == {"trm_minimal/a.py": runs.sha256(repository.source)}
 
 
+def test_a_record_made_without_git_takes_its_first_steps_when_adopted(
+    repository, tmp_path, task, written, registered, monkeypatch
+):
+    commit = repository.commit()
+    env = runs.environment("cpu", "train tiny --record")
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "has_git", lambda: False)
+        runs.write_run(tmp_path / "tiny" / "cpu-3", "tiny", tiny(), task, written.state, 3, env | {"commit": None})
+    folder = tmp_path / "tiny" / "cpu-3"
+    assert Run(folder).first_steps is None and red(folder, task) == {"first steps"}
+    runs.adopt(folder, commit)
+    assert Run(folder).first_steps == Run(written.folder).first_steps and red(folder, task) == set()
+
+
+def test_a_large_net_is_kept_in_half_and_scored_as_it_is_kept(tmp_path, task, written, registered, monkeypatch):
+    folder = tmp_path / "tiny" / "cpu-3"
+    monkeypatch.setattr(runs, "LARGE", 1000)
+    runs.write_run(folder, "tiny", tiny(), task, written.state, 3, written.env)
+    sizes = [(path / "weights.safetensors").stat().st_size for path in (folder, written.folder)]
+    assert sizes[0] < 0.6 * sizes[1] and red(folder, task) == set()
+    model, recipe, _ = runs.load_model(folder / "weights.safetensors")
+    for name, tensor in written.state.ema.model.state_dict().items():
+        assert torch.equal(tensor.half().float(), model.state_dict()[name])
+    again = runs.score(recipe, task, model, runs.scored_sets(tiny(), task)["validation"])
+    assert again == Run(folder).eval["validation"]["ema"]
+
+
+def test_of_a_costly_net_the_first_puzzles_are_scored_after_every_step(folder, task, monkeypatch):
+    """Of 40 and 120 puzzles the first 16; a turned flag is seen there, after any step, and not beyond."""
+    monkeypatch.setattr(runs, "MINUTE", 0)
+    asked = []
+    score = runs.score
+    monkeypatch.setattr(runs, "score", lambda *given: asked.append(len(given[3])) or score(*given))
+    assert runs.check_weights(Run(folder), task) == [] and asked == [16, 16]
+    path = folder / "eval.json"
+    untouched = path.read_text()
+    for places, seen in ((range(2), True), (range(20, 30), False)):
+        path.write_text(untouched)
+        edit(path, lambda scores, places=places: scores["test"]["ema"]["exact"].__setitem__(
+            1, turn(scores["test"]["ema"]["exact"][1], places)))  # fmt: skip
+        assert bool(runs.check_weights(Run(folder), task)) == seen
+
+
+def test_exact_accuracy_by_rating_by_hand():
+    rows = runs.by_rating({"exact": ["00000", "11001"]}, [0, 9, 10, 300, 80])
+    assert [(row["rating_from"], row["n"], row["exact"]) for row in rows] == [
+        (0, 1, 1.0), (1, 1, 1.0), (10, 1, 0.0), (80, 2, 0.5)
+    ]  # fmt: skip
+    assert rows[3]["exact_95"] == runs.interval(1, 2)
+
+
 def test_adopt_takes_matching_sources_only(repository, folder, task):
     first = repository.commit()
     env = runs.environment("cpu", "train tiny --record")
@@ -334,10 +386,15 @@ def shipped_task(name):
 
 
 def task_of(run, request):
+    """The run's task. Where its puzzles are not ours to ship and not here, the shipped ones that validated it."""
+    recipe = recipes.by_name(run.recipe["name"])
     try:
         return shipped_task(run.recipe["name"])
-    except BadInput:  # not ours to ship
-        return recipes.by_name(run.recipe["name"]).task(data_dir=request.getfixturevalue("published"))
+    except BadInput:
+        if folder := request.getfixturevalue("published_if_here"):
+            return recipe.task(data_dir=folder)
+    task = puzzles.task_of_csv(files.PUZZLES / recipe.task.keywords["validation"])
+    return replace(task, validation=task.test, test=no_puzzles(task.length))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
@@ -375,7 +432,32 @@ def test_recorded_first_steps_are_taken_again(folder, request, monkeypatch):
         numbers = {name: run.recipe[name] for name in ("batch", "steps", "eval_every")}
         then = replace(recipes.by_name(run.recipe["name"]), **numbers)
         monkeypatch.setitem(recipes.RECIPES, run.recipe["name"], lambda: then)
-    assert runs.check_first_steps(run, task_of(run, request)) == []
+    task = task_of(run, request)
+    if not len(task.train):
+        request.getfixturevalue("published")  # skips, and says why
+    assert runs.check_first_steps(run, task) == []
+
+
+@pytest.mark.parametrize("path", sorted(runs.RUNS.glob("*/*/harder.json")), ids=lambda path: path.parent.name)
+def test_scores_on_harder_puzzles_are_their_flags(path, published_if_here):
+    """Counted again; and where the puzzles are here, the first are answered again, in float32."""
+    for scored in json.loads(path.read_text(encoding="utf-8")):
+        flags = scored["exact_flags"]
+        right = flags.count("1")
+        assert scored["n"] == len(flags) and scored["exact"] == right / len(flags)
+        assert scored["exact_95"] == list(runs.interval(right, len(flags)))
+        assert scored["exact_by_step"][-1] == scored["exact"]
+        assert sum(row["n"] for row in scored["by_rating"]) == len(flags)
+        assert round(sum(row["n"] * row["exact"] for row in scored["by_rating"])) == right
+        if published_if_here:
+            csv = published_if_here / "sudoku-real" / scored["puzzles"]
+            model, recipe, _ = runs.load_model(path.with_name("weights.safetensors"))
+            task, first = puzzles.task_of_csv(csv), slice(0, 8)
+            again = runs.score(recipe, task, model, type(task.test)(*(tokens_NL[first] for tokens_NL in task.test)))
+            assert sum(a != b for a, b in zip(flags[first], again["exact"][-1], strict=True)) <= 1
+            ratings = puzzles.ratings(csv)[: len(flags)]
+            rows = runs.by_rating({"exact": [flags]}, ratings)
+            assert json.loads(json.dumps(rows)) == scored["by_rating"]
 
 
 def test_the_list_of_done_runs_is_the_folders():

@@ -128,8 +128,8 @@ lettered(descend, {
 # (`float(loss)`, `.item()`, an `if`) must wait until the queue is empty ([PyTorch's notes on
 # CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution)). So this step asks for none. Refill
 # and halting are `where`, not `if`. The losses stay tensors; `train` looks at them every tenth step. Batches are *drawn*
-# on the CPU, so that every device sees the same: row numbers and symmetries only, for a GPU 64 steps ahead in one
-# shipment. The puzzles lie on the device and are turned there. We count the questions, and compare the draws.
+# on the CPU, so that every device sees the same: row numbers and symmetries only, for a GPU 64 steps in one shipment, beside
+# the training. The puzzles lie on the device and are turned there. We count the questions, and compare the draws.
 # %%
 class Questions(TorchDispatchMode):
     """Counts how often Python asks a tensor for its value."""
@@ -299,7 +299,9 @@ for precision, (_, seconds) in trials.items():
 # %% [markdown]
 # The three trainings are not equal, and need not be: rounding nudges the states, and two nets drift apart like two
 # seeds. What must agree is the *course*, and it does. The memory falls to little more than half; our norms keep some
-# 32-bit numbers.
+# 32-bit numbers. Another machine is one more nudge. On an H200 the first 20 losses of `sudoku_4x4`, from the same batches,
+# were on average 0.012 (`float32`), 0.016 (`bfloat16`) and 0.020 (`float16`) from a CPU's in `float32`. Move the weights
+# by a ten-millionth on one CPU, and it is 0.011 to 0.015.
 #
 # Do not read the times as "16 bits are slow". Many processors have no instructions for them, and PyTorch then imitates
 # them at many times the cost. That is why the small recipes of this course run in `float32`. On a GPU, too, look first:

@@ -1,6 +1,7 @@
 """How fast does a recipe train on a device, how near is that to what the device can do, and what does depth cost?"""
 
 import time
+from collections import Counter
 from dataclasses import replace
 from statistics import median
 from typing import NamedTuple
@@ -65,6 +66,13 @@ def step_flop(recipe: Recipe, task: Task, device: str) -> float:
     return float(counter.get_total_flops())
 
 
+def run_flop(recipe: Recipe, task: Task, device: str) -> float:
+    """FLOP of a whole run: a step of each depth that the schedule gives is counted, and taken as often as it comes."""
+    draw = torch.Generator()
+    steps = Counter(recipe.depth(step, draw) for step in range(recipe.steps))
+    return sum(n * step_flop(replace(recipe, depth=constant(*depth)), task, device) for depth, n in steps.items())
+
+
 def step_seconds(recipe: Recipe, task: Task, device: str, steps: int) -> float:
     """Median over `steps`, after three that warm up (and compile)."""
     state, seconds = TrainState(recipe, task, 0, device), []
@@ -76,7 +84,8 @@ def step_seconds(recipe: Recipe, task: Task, device: str, steps: int) -> float:
 
 
 def measure(recipe: Recipe, task: Task, device: str = "cpu", steps: int = 5) -> Speed:
-    """Train a few steps and see."""
+    """Train a few steps at the depth of its tests and see."""
+    recipe = replace(recipe, depth=constant(*recipe.test_depth))
     seconds, memory = step_seconds(recipe, task, device, steps), peak_memory_mib()
     flop = step_flop(recipe, task, device)
     rate = flop / seconds

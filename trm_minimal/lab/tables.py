@@ -18,6 +18,11 @@ def _share(run: Run) -> str:
     return f"{exact:.3f} [{low:.3f}, {high:.3f}]"
 
 
+def _machine(run: Run) -> str:
+    """One CPU thread, or the name of the GPU."""
+    return "CPU" if run.env["device"].endswith("CPU") else run.env["device"].removeprefix("NVIDIA ")
+
+
 def runs_table(runs: list[Run]) -> str:
     """One row a run, for data/runs/README.md."""
     lines = [
@@ -42,17 +47,17 @@ def recipes_table(runs: list[Run]) -> str:
     """One row a recipe, for README.md: every seed, and mean and standard deviation from three seeds on."""
     runs = [run for run in runs if not run.superseded]
     lines = [
-        "| recipe | test puzzles | exact, by seed | mean (sd) | cells right in a copy | CPU minutes a seed |",
+        "| recipe | test puzzles | exact, by seed | mean (sd) | cells right in a copy | minutes a seed, on |",
         "|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(run.recipe["name"] for run in runs):
         mine = [run for run in runs if run.recipe["name"] == name]
         exact = [exact_accuracy(run.eval["test"]["ema"]) for run in mine]
         spread = f"{mean(exact):.3f} ({stdev(exact):.3f})" if len(exact) >= 3 else f"{len(exact)} seed: no spread"
-        minutes = mean(run.env["wall_seconds"] / 60 for run in mine)
+        minutes = f"{mean(run.env['wall_seconds'] / 60 for run in mine):.0f}, {_machine(mine[0])}"
         copied = mine[0].eval["test"]["copy_baseline_cells"]
         shares = ", ".join(f"{run.recipe['seed']}: {_share(run)}" for run in mine)
-        lines.append(f"| `{name}` | {mine[0].eval['test']['n']} | {shares} | {spread} | {copied:.2f} | {minutes:.0f} |")
+        lines.append(f"| `{name}` | {mine[0].eval['test']['n']} | {shares} | {spread} | {copied:.2f} | {minutes} |")
     return "\n".join(lines)
 
 
