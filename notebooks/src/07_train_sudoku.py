@@ -463,9 +463,11 @@ print(f"law: {1000 * fixed:.1f} ms + {1000 * forward:.2f} ms a call forward",
 fast = current("sudoku_extreme_fast")
 for run in fast:
     seconds = run.env["training_seconds"]
-    print(f"{run.env['device']}, seed {run.recipe['seed']}: {run.recipe['steps']:,} steps in {seconds:.0f} s,",
-          f"{costs['sudoku_extreme_fast'] / seconds / 1e12:.0f} TFLOP/s; scoring",
-          f"{run.env['scoring_seconds']:.0f} s")
+    rate = costs["sudoku_extreme_fast"] / seconds
+    print(f"{run.env['device']}, seed {run.recipe['seed']}: {run.recipe['steps']:,} steps in",
+          f"{seconds:.0f} s, {rate / 1e12:.0f} TFLOP/s;",
+          f"scoring {run.env['scoring_seconds']:.0f} s.\n  ",
+          f"At this rate the paper's run takes {costs['sudoku_extreme'] / rate / 3600:.1f} hours.")
     harder = json.loads((run.folder / "harder.json").read_text())
     flags = {"eval_mix, the stand-in": run.eval["test"]["ema"]["exact"][-1],
              "our hard set (for the curve)": run.eval["validation"]["ema"]["exact"][-1],
@@ -478,23 +480,25 @@ for run in fast:
     print(f"   stopping by Q on eval_mix: {early['exact']:.3f} in {early['mean_steps']:.1f} steps")
 
 # %% tags=["figure"]
-run = fast[0]
-by_rating = harder[-1]["by_rating"]
-minutes = [row["step"] / run.recipe["steps"] * run.env["training_seconds"] / 60 for row in run.curve]
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.2))
+run, by_rating = fast[0], harder[-1]["by_rating"]
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
 for which, (colour, marker, dashes) in zip(("ema", "raw"), STROKES, strict=False):
-    axes[0].plot(minutes, [row[which] for row in run.curve], marker=marker, color=colour,
-                 ls=(0, dashes) if dashes else "-", label={"ema": "averaged", "raw": "raw"}[which])
-axes[0].set(xlabel="training minutes (by steps)", ylabel="exact, our hard set", ylim=(-0.03, 1.03))
-axes[0].legend()
+    axes[0].plot([row["step"] for row in run.curve], [row[which] for row in run.curve],
+                 marker=marker, color=colour, ls=(0, dashes) if dashes else "-",
+                 label={"ema": "averaged weights", "raw": "raw weights"}[which])
+for first, depth in recipes.sudoku_extreme_fast().depth.keywords["stages"]:
+    axes[0].axvline(first, color=INK, lw=0.8, ls=":")
+    axes[0].text(first + 100, 0.95, f"n {depth.n}, T {depth.T}", va="top")
+axes[0].set(xlabel="optimizer step", ylabel="exact, our hard set", ylim=(-0.03, 1.03))
+axes[0].legend(loc="center left")
 for x, row in enumerate(by_rating):
     bars(axes[1], [x], [(round(row["exact"] * row["n"]), row["n"])], *styles["hard set"])
-axes[1].set(xlabel="rating from", ylabel="exact, 95 % interval", ylim=(0, 0.3),
+axes[1].set(xlabel="rating from", ylabel="exact, with 95 % interval", ylim=(0, 0.3),
             xticks=range(len(by_rating)), xticklabels=[row["rating_from"] for row in by_rating])
 plt.show()
 print("Figure: the run on the H200. Left, exact accuracy climbs to",
-      f"{run.curve[-1]['ema']:.2f} and is still climbing. Right, {harder[-1]['n']:,} puzzles of the",
-      "hardest list, by rating:",
+      f"{run.curve[-1]['ema']:.2f}, through three depths, and is still climbing. Right,",
+      f"{harder[-1]['n']:,} puzzles of the hardest list, by rating:",
       "; ".join(f"from {row['rating_from']}: {row['exact']:.3f}" for row in by_rating))
 
 # %% [markdown]
@@ -529,13 +533,12 @@ order = ["4x4", "6x6", "easy 9x9", *list(rows)[-2:], "Sudoku-Extreme\n(stand-in)
 fig, ax = plt.subplots(figsize=(8, 3.8))
 for y, rung in enumerate(order):
     for k, (right, n) in enumerate(rows[rung]):
-        at = y + 0.2 * (k - (len(rows[rung]) - 1) / 2)
+        at = y + 0.2 * (k - len(rows[rung]) / 2 + 0.5)
         ax.plot(interval(right, n), [at, at], color=INK, lw=1.5)
         ax.plot(right / n, at, "osD"[k % 3], color=COLOURS[k % 3], ms=6)
 ax.plot(0.874, len(order), "D", color=INK, mfc="none", ms=8)
 ax.text(0.85, len(order), "87.4 %: reported, one run", va="center", ha="right")
-names = [*order, "Sudoku-Extreme,\nthe paper"]
-ax.set(yticks=range(len(names)), yticklabels=names, xlim=(0, 1.02),
+ax.set(yticks=range(7), yticklabels=[*order, "Sudoku-Extreme,\nthe paper"], xlim=(0, 1.02),
        xlabel="exact on held-out puzzles; bars: Wilson's 95 % interval; a copy: 0")
 ax.invert_yaxis()
 plt.show()

@@ -40,7 +40,7 @@ CHECKPOINTS = ROOT / "data" / "checkpoints"
 FIRST_STEPS = 5
 SLICE = 100  # test puzzles that a check scores again
 MINUTE = 4e12  # FLOP that one thread of a CPU does in about a minute
-LARGE = 16e6  # bytes of weights in float32, from which on they are kept in float16
+LARGE = 16e6  # bytes
 
 
 def sha256(path: Path) -> str:
@@ -193,18 +193,15 @@ def by_rating(scored: dict, ratings: list[int], bounds=(0, 1, 10, 20, 40, 80)) -
     return rows
 
 
-def kept(model: TinyRecursiveModel) -> TinyRecursiveModel:
-    """The model as a record keeps it: itself, or a copy rounded to float16 where float32 takes more than 16 MB."""
-    if 4 * count_parameters(model) <= LARGE:
-        return model
-    return copy.deepcopy(model).half().float()
+def is_large(model: TinyRecursiveModel) -> bool:
+    """Whether its weights take more than 16 MB in float32. They are kept in float16 then."""
+    return 4 * count_parameters(model) > LARGE
 
 
 def save_weights(path: Path, model: TinyRecursiveModel, facts: dict) -> None:
-    """A model for others to load: its weights, and how to build it (recipe, vocabulary, length)."""
+    """A model for others to load: its weights (see `is_large`), and how to build it (recipe, vocabulary, length)."""
     sizes = {"kind": "weights", "vocab_size": model.vocab_size, "length": model.length}
-    small = 4 * count_parameters(model) <= LARGE
-    tensors = {name: tensor if small else tensor.half() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.half() if is_large(model) else tensor for name, tensor in model.state_dict().items()}
     checkpoint.save(path, tensors, sizes | facts)
 
 
@@ -252,7 +249,10 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
 
     The first steps are left to `adopt` where there is no git: that machine is rented by the second.
     """
-    nets, started = {"raw": state.model, "ema": kept(state.ema.model)}, time.perf_counter()
+    averaged, started = state.ema.model, time.perf_counter()
+    if is_large(averaged):
+        averaged = copy.deepcopy(averaged).half().float()  # scored as it is kept
+    nets = {"raw": state.model, "ema": averaged}
     scores = {
         split: {which: score(recipe, task, net, puzzles) for which, net in nets.items()}
         | {"n": len(puzzles), "copy_baseline_cells": copy_baseline(*puzzles)}

@@ -20,6 +20,8 @@ def deep_recursion_in_autocast(net, x, y, z, n, T, grad_rounds=1):
 
 
 def compiled_whole(model: TinyRecursiveModel) -> None:
-    """Fuse a whole supervision step, all T (n + 1) calls. Longer to compile than `compiled`, and made anew for each
-    depth; a step of many small calls no longer waits for Python to start them."""
+    """Fuse a whole supervision step, all T (n + 1) calls, so that small calls need not wait for Python to start them.
+
+    It takes longer to compile than `model.compiled`, and is made anew for each depth.
+    """
     model.compile()
