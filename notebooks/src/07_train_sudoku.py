@@ -483,8 +483,8 @@ axes[0].set(xlabel="step (deeper at 3,000 and 5,500)", ylabel="exact, our hard s
 axes[1].set(xlabel="rating", ylabel="exact, hardest list", xticks=range(5), xticklabels=by_rating)
 plt.show()
 shares = "; ".join(f"{name}: {row['exact']:.3f}" for name, row in by_rating.items())
-print(f"Figure: left, from {curve['ema'][0]:.2f} up to {curve['ema'].iloc[-1]:.2f}. Right, hardest list",
-      f"by rating: {shares}")
+print(f"Figure: left, from {curve['ema'][0]:.2f} to {curve['ema'].iloc[-1]:.2f}. Right, the",
+      f"hardest list by rating: {shares}")
 
 # %% [markdown]
 # **What you should see.** The paper's number is far away. But the curve had not ended, and the run has about 4 % of the
