@@ -23,7 +23,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from math import log
-
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -300,9 +299,8 @@ for precision, (_, seconds) in trials.items():
 # %% [markdown]
 # The three trainings are not equal, and need not be: rounding nudges the states, and two nets drift apart like two
 # seeds. What must agree is the *course*, and it does. The memory falls to little more than half; our norms keep some
-# 32-bit numbers. Another machine is one more nudge. On an H200 the first 20 losses of `sudoku_4x4`, from the same batches,
-# were on average 0.012 (`float32`), 0.016 (`bfloat16`) and 0.020 (`float16`) from a CPU's in `float32`. Move the weights
-# by a ten-millionth on one CPU, and it is 0.011 to 0.015.
+# 32-bit numbers. A GPU is one more nudge: on an H200 the first 20 losses of `sudoku_4x4` were on average 0.012 (`float32`),
+# 0.016 (`bfloat16`) and 0.020 (`float16`) from a CPU's. Move a CPU's weights by a ten-millionth: 0.011 to 0.015.
 #
 # Do not read the times as "16 bits are slow". Many processors have no instructions for them, and PyTorch then imitates
 # them at many times the cost. That is why the small recipes of this course run in `float32`. On a GPU, too, look first:
@@ -512,8 +510,7 @@ print("Figure: training loss. The live run falls like the recorded ones; the mea
       "steps is where theirs is, up to twice the width of their band and a tenth.")
 
 # %% [markdown]
-# **What you should see.** A cross on a diamond: your run, another seed and perhaps another processor, is one more draw
-# from the same band. A record that nobody can meet again would be an anecdote.
+# **What you should see.** A cross on a diamond: your run, is one more draw from the same band.
 #
 # ## The signature result: augmentation, done wrong and done right
 #
@@ -579,26 +576,25 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 # overlap. Then compare the two scores. A net that finds a shortest path, but not the labelled one, is right in *any* and
 # wrong in *exact*. Where both are low, the paths themselves are missing. Contradicting labels can do that: cell by cell
 # the best guess is the more frequent answer, and a mixture of two paths is no path. Last, the training mazes: a net
-# that does better there than on new ones has begun to learn them by heart. Eight lawful views close that gap.
+# that does better there than on new ones learns them by heart. Eight lawful views close that gap.
 #
-# At full size, the authors of [Lattice Deduction Transformers](https://arxiv.org/abs/2605.08605) report that their
+# The rows at 30x30 are the published mazes, 42 minutes of one CPU core each, mixed by the convolution of `maze_15x15`: one
+# seed, no claim. There, the authors of [Lattice Deduction Transformers](https://arxiv.org/abs/2605.08605) report that their
 # reproduction of TRM on Maze-Hard fell from 85.1 % to 10.1 % exact with the eight transforms on. Relabelling is one
 # line. The lesson is wider: *a symmetry of the question is a symmetry of the data only if the labels obey it*. In
 # notebooks 01 and 05 they did: a perfect maze has one path, a Sudoku one solution.
 #
 # ## Play
 #
-# Three things to change. In the live cell: `eightfold` to the broken one of exercise 6.3 (does the *loss* of the first steps
-# notice?), or `recipe` to `replace(recipe, ema=0.999)`. In the side-by-side cell: take the scaler away from `float16`
-# (`enabled=False`). Do twenty steps notice?
+# In the live cell, change `eightfold` to the broken one of exercise 6.3 (does the *loss* of the first
+# steps notice?), or `recipe` to `replace(recipe, ema=0.999)`.
 #
 # ## Limits
 #
 # - 6x6 boards with fewer walls than Maze-Hard's, 1,000 mazes, short runs, one net and one
-#   learning rate, three seeds. Whether relabelling helps at 30x30 is open: one seed each is no claim. `maze_hard_fast` and
-#   its two variants want a GPU.
+#   learning rate, three seeds. Whether relabelling helps at 30x30 is open: `maze_hard_fast` and its variants want a GPU.
 # - At equal steps the three kinds also differ in how often a maze is seen again.
-# - The formats were compared over twenty steps of a tiny net. That says nothing about the end of a long run.
+# - Twenty steps of a tiny net say nothing about how formats differ at the end of a long run.
 # - All cells ran on a CPU. What we say of GPUs is cited, or measured once on one H200.
 #
 # ## Recap
