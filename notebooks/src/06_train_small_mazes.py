@@ -510,7 +510,7 @@ print("Figure: training loss. The live run falls like the recorded ones; the mea
       "steps is where theirs is, up to twice the width of their band and a tenth.")
 
 # %% [markdown]
-# **What you should see.** A cross on a diamond: your run, is one more draw from the same band.
+# **What you should see.** A cross on a diamond: your run is one more draw from the same band.
 #
 # ## The signature result: augmentation, done wrong and done right
 #
