@@ -1,6 +1,7 @@
 """Sweeps: a small one is trained, stopped, gone on with; each check sees its planted error; the recorded ones stand."""
 
 import json
+import re
 from dataclasses import replace
 from functools import cache, partial
 
@@ -203,9 +204,60 @@ def task_of(name, variant):
     return studies.SWEEPS[name]().variants[variant].task()
 
 
+# Another processor rounds otherwise, and some variants are chaotic: bare recursion, an open gate, no positions. Their
+# yardstick is what a ten-millionth of the weights does on this one.
+
+
+def nudge(model, k):
+    draw = torch.Generator().manual_seed(k)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(1 + 1e-7 * torch.randn(weight.shape, generator=draw))
+
+
+def drift(recipe, task, seed):
+    """How far three nudges at the start move the first losses."""
+
+    def losses(k):
+        def update(_, state):
+            if state.step == 0 and k:
+                nudge(state.model, k)
+            return recipe.update(recipe, state)
+
+        return sweeps.first_losses(replace(recipe, update=update), task, seed)
+
+    still, *moved = (losses(k) for k in range(4))
+    return max(abs(a - b) for nudged in moved for a, b in zip(nudged, still, strict=True))
+
+
+def turned_by_nudges(recipe, path, task):
+    """How many puzzles of the slice that is checked a nudge of the kept weights turns, of three at most."""
+    part = type(task.test)(*(tokens_NL[: sweeps.SLICE] for tokens_NL in task.test))
+    models = [sweeps.load(path, recipe, task) for _ in range(4)]
+    for k, model in enumerate(models[1:], 1):
+        nudge(model, k)
+    still, *moved = (sweeps.flags(recipe, model, part) for model in models)
+    return max(sum(a != b for a, b in zip(flags, still, strict=True)) for flags in moved)
+
+
 @pytest.mark.parametrize(("name", "variant", "seed"), CELLS)
 def test_recorded_cell(name, variant, seed):
-    record, sweep = RECORDS[name][variant, seed], studies.SWEEPS[name]()
+    record, sweep, task = RECORDS[name][variant, seed], studies.SWEEPS[name](), task_of(name, variant)
+    recipe = sweep.variants[variant]
     assert sweeps.check(name, sweep, record) == []
-    assert sweeps.check_again(name, sweep, record, task_of(name, variant)) == []
+    complaints = sweeps.check_again(name, sweep, record, task)
+    if any("first losses" in complaint for complaint in complaints):
+        far = 3 * drift(recipe, task, seed)
+        assert far < 0.3, complaints  # else anything would pass
+        complaints = sweeps.check_again(name, sweep, record, task, tolerance=far)
+    if complaints and (counted := re.search(r"(\d+) of \d+ puzzles are right or wrong other", complaints[0])):
+        most = 2 * turned_by_nudges(recipe, sweeps.SWEEPS / name / variant / f"{seed}.safetensors", task)
+        assert int(counted[1]) <= most < sweeps.SLICE // 4, complaints
+        complaints = complaints[1:]
+    assert complaints == []
     assert len(record["env"]["commit"]) == 40 and record["env"]["threads"] == 1
+
+
+def test_a_tame_variant_hardly_drifts():
+    sweep, variant = studies.SWEEPS["recall"](), "final-norm@0.003"
+    assert drift(sweep.variants[variant], task_of("recall", variant), 0) < 1e-3

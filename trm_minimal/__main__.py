@@ -49,7 +49,7 @@ def list_recipes(arguments) -> int:
         print(json.dumps(recipes.describe(recipes.by_name(arguments.recipe)), indent=1))
     else:
         for name, recipe in recipes.RECIPES.items():
-            print(f"{name:26}{recipe.__doc__.splitlines()[0]}")
+            print(f"{name:28}{recipe.__doc__.splitlines()[0]}")
     return 0
 
 
