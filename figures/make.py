@@ -8,8 +8,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from trm_minimal.evaluate import answer, exact_by_step
-from trm_minimal.lab import runs, studies, sweeps
-from trm_minimal.lab.growth import growth
+from trm_minimal.lab.records import runs, sweeps
+from trm_minimal.lab.studies import registry
+from trm_minimal.lab.studies.growth import growth
 from trm_minimal.show.boards import draw_board, film_strip
 from trm_minimal.show.player import gif
 from trm_minimal.show.style import STROKES
@@ -62,7 +63,7 @@ def maze_moments(task: Task, run: Trace, labels_L) -> list[Figure]:
 
 def ablations(figure: Figure) -> str:
     """Recursion depth by two rulers, as in notebook 09, for each family that has records. Returns the description."""
-    plans = {family: studies.SWEEPS[name]().variants for family, name in FAMILIES.items()}
+    plans = {family: registry.SWEEPS[name]().variants for family, name in FAMILIES.items()}
     records = {family: found for family, name in FAMILIES.items() if (found := sweeps.read(name))}
     grid = figure.subplots(len(records), 2, sharey=True, squeeze=False)
     for line, (family, found) in zip(grid, records.items(), strict=True):
@@ -97,7 +98,7 @@ def ablations(figure: Figure) -> str:
 
 def explosion(figure: Figure) -> str:
     """State and gradient through 96 calls of untrained nets, as in notebook 10. Returns the description."""
-    variants = studies.SWEEPS["parity"]().variants
+    variants = registry.SWEEPS["parity"]().variants
     axes, ends = figure.subplots(1, 2), []
     for (name, told), (colour, _, dashes) in zip(MET.items(), STROKES, strict=False):
         recipe = variants[f"{name}@0.001"]

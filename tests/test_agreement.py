@@ -2,9 +2,10 @@
 
 import pytest
 
-from trm_minimal.lab import agreement, sweeps
-from trm_minimal.lab.ablations import CLAIMED, ablate_maze, ablate_sudoku, confirm_maze
-from trm_minimal.lab.compare import at_equal_steps, by_seed, paired, verdict
+from trm_minimal.lab.records import sweeps
+from trm_minimal.lab.studies import agreement
+from trm_minimal.lab.studies.ablations import CLAIMED, ablate_maze, ablate_sudoku, confirm_maze
+from trm_minimal.lab.studies.compare import at_equal_steps, by_seed, paired, verdict
 
 STEADY, NOISY = (0.01, 0.0, -0.01), (0.3, 0.0, -0.3)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trm_minimal.lab.autocast import trained, weights_without_gradient
+from trm_minimal.lab.studies.autocast import trained, weights_without_gradient
 
 RECORD = json.loads((Path(__file__).parents[1] / "data/autocast/torch-2.8.0.json").read_text(encoding="utf-8"))
 

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from trm_minimal.lab.blocks import (
+from trm_minimal.lab.parts.blocks import (
     GridConvolution,
     attention_over_positions,
     grid_convolution,

@@ -63,7 +63,7 @@ TIME_A_MOVE = """async ([selector, key]) => {
 WIDGETS = (
     """
     import torch
-    from trm_minimal.lab import runs
+    from trm_minimal.lab.records import runs
     from trm_minimal.show.steppers import Playground, Stepper, Thinker
     torch.set_num_threads(1)
     maze_net, recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trm_minimal.lab.calibration import Bin, calibration_error, reliability
+from trm_minimal.lab.studies.calibration import Bin, calibration_error, reliability
 
 
 def test_bins_by_hand():

@@ -2,8 +2,9 @@
 
 import pytest
 
-from trm_minimal.lab import claims, stability, studies, sweeps
-from trm_minimal.lab.compare import best_rates
+from trm_minimal.lab.records import sweeps
+from trm_minimal.lab.studies import claims, registry, stability
+from trm_minimal.lab.studies.compare import best_rates
 
 NAMES = list(stability.attempts(stability.parity().variants["A-positions@0.001"]))
 NUMBERS = {"positions": 0, "A": 1, "B": 2, "C": 3, "D": 4, "E": 5, "F": 6, "G": 7, "no gate": 8, "cut": 9, "decay": 10}
@@ -102,7 +103,7 @@ def test_the_control_of_running_parity_has_more_seeds_at_its_best_rate():
     ids=["parity", "recall"],
 )
 def test_the_chosen_rates_are_what_the_trial_runs_say(name, chosen):
-    records, sweep = sweeps.read(name), studies.SWEEPS[name]()
+    records, sweep = sweeps.read(name), registry.SWEEPS[name]()
     if len(records) < len(sweep.variants) * len(stability.TRIAL_SEEDS):
         assert not chosen, f"{name}: rates are chosen, but the trial runs are not all there"
     else:

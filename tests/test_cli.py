@@ -19,7 +19,8 @@ from safetensors.torch import save_file
 
 from trm_minimal.__main__ import main
 from trm_minimal.evaluate import answer
-from trm_minimal.lab import recipes, runs
+from trm_minimal.lab import recipes
+from trm_minimal.lab.records import runs
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.schedules import Depth, constant
 from trm_minimal.tasks import files, maze, sudoku

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from trm_minimal.lab import compare
-from trm_minimal.lab.compare import Difference, best_rates, paired, verdict
+from trm_minimal.lab.studies import compare
+from trm_minimal.lab.studies.compare import Difference, best_rates, paired, verdict
 
 
 def record(exact: float, *, loss=0.5, diverged=None, n=1, T=2, rows=(), seconds=3600.0):

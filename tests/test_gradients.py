@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from trm_minimal.lab.gradients import calls_with_gradient, one_step_recursion
+from trm_minimal.lab.parts.gradients import calls_with_gradient, one_step_recursion
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import deep_recursion, latent_recursion
 

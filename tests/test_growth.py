@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from trm_minimal.lab.blocks import FinalNorm, NoSkip, PreNorm, attention_block, normed
-from trm_minimal.lab.growth import gates, growth
+from trm_minimal.lab.parts.blocks import FinalNorm, NoSkip, PreNorm, attention_block, normed
+from trm_minimal.lab.studies.growth import gates, growth
 from trm_minimal.layers import PostNorm, SwiGLU, rms_norm, transformer
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.model import TinyRecursiveModel

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from trm_minimal.lab.gradients import calls_with_gradient
-from trm_minimal.lab.latents import TwoNets, several_latents, single_latent, two_net_recursion
+from trm_minimal.lab.parts.gradients import calls_with_gradient
+from trm_minimal.lab.parts.latents import TwoNets, several_latents, single_latent, two_net_recursion
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.model import TinyNet, TinyRecursiveModel
 from trm_minimal.recurrence import Replace

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from trm_minimal.lab.optimizers import MuonAdamW
+from trm_minimal.lab.parts.optimizers import MuonAdamW
 from trm_minimal.lab.recipes import by_name
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.train import TrainState, train, train_step

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trm_minimal.lab import runs
+from trm_minimal.lab.records import runs
 from trm_minimal.show.frames import View
 from trm_minimal.show.player import gif, page, player
 from trm_minimal.show.trace import trace

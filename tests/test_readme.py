@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trm_minimal.lab import sweeps
-from trm_minimal.lab.runs import read_runs
-from trm_minimal.lab.tables import (
+from trm_minimal.lab.records import sweeps
+from trm_minimal.lab.records.runs import read_runs
+from trm_minimal.lab.studies.tables import (
     agreement_table,
     claims_table,
     confirmation_table,
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.parametrize(("file", "table"), [("README.md", recipes_table), ("data/runs/README.md", runs_table)])
 def test_the_result_tables_are_those_of_the_recorded_runs(file, table):
-    assert table(read_runs()) in (ROOT / file).read_text(encoding="utf-8"), "python -m trm_minimal.lab.tables"
+    assert table(read_runs()) in (ROOT / file).read_text(encoding="utf-8"), "python -m trm_minimal.lab.studies.tables"
 
 
 def test_the_table_of_sweeps_is_that_of_their_records():
@@ -33,7 +33,7 @@ def test_the_table_of_sweeps_is_that_of_their_records():
 
 @pytest.mark.parametrize("table", [agreement_table, confirmation_table, claims_table])
 def test_a_table_of_verdicts_is_that_of_the_records(table, monkeypatch):
-    assert table() in (ROOT / "README.md").read_text(encoding="utf-8"), "python -m trm_minimal.lab.tables"
+    assert table() in (ROOT / "README.md").read_text(encoding="utf-8"), "python -m trm_minimal.lab.studies.tables"
     read, before = sweeps.read, table()
     monkeypatch.setattr(sweeps, "read", lambda name: {cell: run for cell, run in read(name).items() if cell[1] == 0})
     assert table() != before  # one seed is no claim

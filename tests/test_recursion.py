@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trm_minimal import recursion
-from trm_minimal.lab.gradients import one_step_recursion
+from trm_minimal.lab.parts.gradients import one_step_recursion
 from trm_minimal.recursion import deep_recursion, latent_recursion
 
 

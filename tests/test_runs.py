@@ -14,9 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from trm_minimal.errors import BadInput
-from trm_minimal.lab import puzzles, recipes, runs
-from trm_minimal.lab.gradients import one_step_recursion
-from trm_minimal.lab.runs import Run
+from trm_minimal.lab import puzzles, recipes
+from trm_minimal.lab.parts.gradients import one_step_recursion
+from trm_minimal.lab.records import runs
+from trm_minimal.lab.records.runs import Run
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.schedules import Depth, constant
 from trm_minimal.tasks import files, no_puzzles

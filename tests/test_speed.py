@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trm_minimal.lab import recipes
-from trm_minimal.lab.speed import compiled_whole, deep_recursion_in_autocast
+from trm_minimal.lab.parts.speed import compiled_whole, deep_recursion_in_autocast
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import constant

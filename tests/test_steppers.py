@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from trm_minimal.lab import runs
+from trm_minimal.lab.records import runs
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.schedules import Depth
 from trm_minimal.show import frames

@@ -10,13 +10,15 @@ import torch
 
 from trm_minimal.__main__ import main
 from trm_minimal.errors import BadInput
-from trm_minimal.lab import recipes, studies, sweeps
-from trm_minimal.lab.sweeps import Sweep
+from trm_minimal.lab import recipes
+from trm_minimal.lab.records import sweeps
+from trm_minimal.lab.records.sweeps import Sweep
+from trm_minimal.lab.studies import registry
 from trm_minimal.schedules import Depth, constant
 from trm_minimal.tasks import toys
 from trm_minimal.train import build_model
 
-RECORDS = {name: sweeps.read(name) for name in studies.SWEEPS}
+RECORDS = {name: sweeps.read(name) for name in registry.SWEEPS}
 CELLS = [(name, *cell) for name, records in RECORDS.items() for cell in sorted(records)]
 ENV = {"device": "a CPU", "threads": 1, "commit": None, "sources": ""}
 
@@ -190,7 +192,7 @@ def test_the_command_names_the_sweeps_and_wants_a_clean_tree(capsys, monkeypatch
 def test_the_command_trains_in_processes_and_records(folder, monkeypatch, capsys):
     """One real cell, in a process of its own, of a registered sweep cut to one variant."""
     monkeypatch.setattr(sweeps.runs, "require_clean_tree", lambda: None)
-    monkeypatch.setitem(studies.SWEEPS, "small", lambda: replace(small_sweep(), also={}, more=()))
+    monkeypatch.setitem(registry.SWEEPS, "small", lambda: replace(small_sweep(), also={}, more=()))
     assert main(["sweep", "small", "--only", "plain", "--jobs", "2"]) == 0
     assert "2 of 4 runs trained now" in capsys.readouterr().out
     assert sorted(path.name for path in folder.rglob("*.json")) == ["0.json", "1.json"]
@@ -201,7 +203,7 @@ def test_the_command_trains_in_processes_and_records(folder, monkeypatch, capsys
 
 @cache
 def task_of(name, variant):
-    return studies.SWEEPS[name]().variants[variant].task()
+    return registry.SWEEPS[name]().variants[variant].task()
 
 
 # Another processor rounds otherwise, and some variants are chaotic: bare recursion, an open gate, no positions. Their
@@ -242,7 +244,7 @@ def turned_by_nudges(recipe, path, task):
 
 @pytest.mark.parametrize(("name", "variant", "seed"), CELLS)
 def test_recorded_cell(name, variant, seed):
-    record, sweep, task = RECORDS[name][variant, seed], studies.SWEEPS[name](), task_of(name, variant)
+    record, sweep, task = RECORDS[name][variant, seed], registry.SWEEPS[name](), task_of(name, variant)
     recipe = sweep.variants[variant]
     assert sweeps.check(name, sweep, record) == []
     complaints = sweeps.check_again(name, sweep, record, task)
@@ -259,5 +261,5 @@ def test_recorded_cell(name, variant, seed):
 
 
 def test_a_tame_variant_hardly_drifts():
-    sweep, variant = studies.SWEEPS["recall"](), "final-norm@0.003"
+    sweep, variant = registry.SWEEPS["recall"](), "final-norm@0.003"
     assert drift(sweep.variants[variant], task_of("recall", variant), 0) < 1e-3

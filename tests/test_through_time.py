@@ -9,8 +9,8 @@ from torch import nn
 
 from trm_minimal.halting import halt_at_the_end, halt_by_q
 from trm_minimal.lab import recipes
-from trm_minimal.lab.continue_loss import continue_target, train_step_with_continue
-from trm_minimal.lab.through_time import through_time
+from trm_minimal.lab.parts.continue_loss import continue_target, train_step_with_continue
+from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.losses import answer_loss, softmax_cross_entropy
 from trm_minimal.schedules import Depth, constant

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from trm_minimal.evaluate import answer
-from trm_minimal.lab.blocks import grid_convolution
+from trm_minimal.lab.parts.blocks import grid_convolution
 from trm_minimal.layers import GridRotary, SelfAttention, mlp_mixer, transformer
 from trm_minimal.model import RandomInit, TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual

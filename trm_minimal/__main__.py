@@ -13,7 +13,9 @@ from tqdm import tqdm
 
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, copy_baseline
-from trm_minimal.lab import bench, doctor, puzzles, recipes, runs, studies, sweeps
+from trm_minimal.lab import bench, doctor, puzzles, recipes
+from trm_minimal.lab.records import runs, sweeps
+from trm_minimal.lab.studies import registry
 from trm_minimal.parallel import join
 from trm_minimal.tasks import Puzzles, files, maze, sudoku
 from trm_minimal.train import train
@@ -188,13 +190,13 @@ def bench_command(arguments) -> int:
 
 def sweep_command(arguments) -> int:
     """Train and record what a sweep still lacks."""
-    if arguments.sweep not in studies.SWEEPS:
-        raise BadInput(f"there is no sweep {arguments.sweep!r}, but {', '.join(studies.SWEEPS)}")
+    if arguments.sweep not in registry.SWEEPS:
+        raise BadInput(f"there is no sweep {arguments.sweep!r}, but {', '.join(registry.SWEEPS)}")
     name, device = arguments.sweep, pick_device(arguments.device)
     runs.require_clean_tree()
     env = sweeps.environment(device, f"sweep {name} --device {device}")
     options = {"only": arguments.only, "jobs": arguments.jobs, "device": device}
-    done, all_cells = sweeps.run(name, studies.SWEEPS[name](), env, **options)
+    done, all_cells = sweeps.run(name, registry.SWEEPS[name](), env, **options)
     print(f"{done} of {all_cells} runs trained now; the records are in {sweeps.SWEEPS / name}")
     return 0
 
@@ -319,7 +321,7 @@ def parser() -> argparse.ArgumentParser:
 
     examples = ("sweep parity --jobs 2", "sweep parity --only 'post-norm@*'")
     command = add(commands, "sweep", sweep_command, "train and record what a sweep of variants still lacks", *examples)
-    command.add_argument("sweep", help=f"one of: {', '.join(studies.SWEEPS)}")
+    command.add_argument("sweep", help=f"one of: {', '.join(registry.SWEEPS)}")
     command.add_argument("--only", default="*", help="a pattern for the names of variants")
     command.add_argument("--jobs", type=whole(1), default=1, help="runs at a time, of one thread each (default 1)")
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")

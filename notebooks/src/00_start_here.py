@@ -26,7 +26,7 @@ from IPython.display import HTML
 
 from trm_minimal import Depth, count_parameters, recursion
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
-from trm_minimal.lab import runs
+from trm_minimal.lab.records import runs
 from trm_minimal.show.boards import film_strip
 from trm_minimal.show.frames import View
 from trm_minimal.show.player import player

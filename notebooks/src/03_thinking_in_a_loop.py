@@ -26,7 +26,7 @@ from torch.testing import assert_close
 
 from trm_minimal import recursion
 from trm_minimal.classroom import check, hint, progress, solution
-from trm_minimal.lab import runs
+from trm_minimal.lab.records import runs
 from trm_minimal.layers import PostNorm
 from trm_minimal.show.boards import describe_board, draw_board
 from trm_minimal.show.diagrams import round_of_calls

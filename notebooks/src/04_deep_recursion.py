@@ -27,8 +27,10 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from trm_minimal.classroom import check, hint, progress, solution
-from trm_minimal.lab import autocast, recipes, runs
-from trm_minimal.lab.gradients import calls_with_gradient, one_step_recursion
+from trm_minimal.lab import recipes
+from trm_minimal.lab.records import runs
+from trm_minimal.lab.studies import autocast
+from trm_minimal.lab.parts.gradients import calls_with_gradient, one_step_recursion
 from trm_minimal.losses import answer_loss, stablemax_cross_entropy
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import latent_recursion

@@ -32,7 +32,9 @@ from tqdm import tqdm
 from trm_minimal.classroom import check, hint, progress, solution, yours
 from trm_minimal.evaluate import Answers, answer, early_exit, exact_by_step
 from trm_minimal.halting import Carry, empty_carry, halt_at_the_end
-from trm_minimal.lab import calibration, recipes, runs
+from trm_minimal.lab import recipes
+from trm_minimal.lab.records import runs
+from trm_minimal.lab.studies import calibration
 from trm_minimal.losses import answer_loss, exact_match, halting_loss, supervision_loss
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import deep_recursion

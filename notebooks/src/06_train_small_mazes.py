@@ -33,7 +33,8 @@ from tqdm import tqdm
 from trm_minimal.batches import Batches
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.halting import Carry, empty_carry, refill
-from trm_minimal.lab import recipes, runs
+from trm_minimal.lab import recipes
+from trm_minimal.lab.records import runs
 from trm_minimal.layers import rms_norm
 from trm_minimal.losses import stablemax_cross_entropy, supervision_loss
 from trm_minimal.show.boards import describe_board, draw_board

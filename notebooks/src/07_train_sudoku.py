@@ -27,7 +27,8 @@ import torch
 
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
-from trm_minimal.lab import bench, recipes, runs
+from trm_minimal.lab import bench, recipes
+from trm_minimal.lab.records import runs
 from trm_minimal.model import count_parameters
 from trm_minimal.show import boards
 from trm_minimal.show.style import COLOURS, INK, LOOKS, STROKES, Look, strokes, use_style

@@ -23,7 +23,7 @@ import torch
 from torch.nn.functional import one_hot, pad
 
 from trm_minimal.classroom import check, hint, progress, solution
-from trm_minimal.lab import runs
+from trm_minimal.lab.records import runs
 from trm_minimal.show import boards
 from trm_minimal.show.frames import View
 from trm_minimal.show.steppers import Playground, Stepper, Thinker

@@ -30,9 +30,11 @@ from scipy.stats import t
 from tqdm import tqdm
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.evaluate import answer, cells_by_step, copy_baseline
-from trm_minimal.lab import agreement, compare, recipes, runs, studies, sweeps
-from trm_minimal.lab.ablations import CLAIMED, at_depth
-from trm_minimal.lab.compare import Difference
+from trm_minimal.lab import recipes
+from trm_minimal.lab.records import runs, sweeps
+from trm_minimal.lab.studies import agreement, compare, registry
+from trm_minimal.lab.studies.ablations import CLAIMED, at_depth
+from trm_minimal.lab.studies.compare import Difference
 from trm_minimal.layers import transformer
 from trm_minimal.schedules import warmup
 from trm_minimal.show.boards import describe_board, draw_board
@@ -69,7 +71,7 @@ print("My guess:", guesses.get(my_guess, "?"))
 
 # %% tags=["figure"]
 families = {"Sudoku": "ablate_sudoku", "mazes": "ablate_maze"}
-plans = {family: studies.SWEEPS[name]() for family, name in families.items()}
+plans = {family: registry.SWEEPS[name]() for family, name in families.items()}
 ours = {family: plan.variants["baseline"] for family, plan in plans.items()}
 over_2000 = partial(warmup, over=2_000)
 rates = {"paper, 65,100 steps": (over_2000, 65_100), "tutorial, 156 steps": (over_2000, 156)}

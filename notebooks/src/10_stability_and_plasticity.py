@@ -28,9 +28,10 @@ import torch
 from tqdm import tqdm
 
 from trm_minimal.classroom import check, hint, progress, solution
-from trm_minimal.lab import claims, compare, stability, studies, sweeps
-from trm_minimal.lab.growth import gates, growth
-from trm_minimal.lab.through_time import through_time
+from trm_minimal.lab.records import sweeps
+from trm_minimal.lab.studies import claims, compare, stability, registry
+from trm_minimal.lab.studies.growth import gates, growth
+from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.model import eager
 from trm_minimal.show.style import COLOURS, INK, use_style
 from trm_minimal.train import TrainState, build_model
@@ -49,7 +50,7 @@ torch.set_num_threads(1)
 # **Predict.** Which curves leave the page?
 
 # %%
-parity, recall = studies.SWEEPS["parity"](), studies.SWEEPS["recall"]()
+parity, recall = registry.SWEEPS["parity"](), registry.SWEEPS["recall"]()
 TOLD = {
     "A-positions": "A: nothing added", "B-skips": "B: skips inside the net",
     "D-scale-0.1": "D: add 0.1 of it", "E-scale-1": "E: add all of it",
@@ -298,13 +299,13 @@ for toy, found in OUTCOMES.items():
 
 # %% tags=["recorded"]
 again = sweeps.read("parity_twice_as_long")
-for variant in studies.SWEEPS["parity_twice_as_long"]().variants:
+for variant in registry.SWEEPS["parity_twice_as_long"]().variants:
     short, long = (compare.by_seed(runs, variant) for runs in (RECORDS["parity"], again))
     print(f"parity, {variant}: 600 updates", *(f"{share:.2f}" for share in short.values()),
           "| 1,200 updates", *(f"{share:.2f}" for share in long.values()),
           f"| {compare.verdict(compare.paired(long, short))}")
 print("Again: python -m trm_minimal sweep parity_twice_as_long --jobs 2")
-plan, harder = studies.SWEEPS["running_parity"](), sweeps.read("running_parity")
+plan, harder = registry.SWEEPS["running_parity"](), sweeps.read("running_parity")
 print(f"running parity: {len(harder)} runs of {len(list(plan.cells()))},",
       f"{compare.core_hours(harder.values()):.1f} core hours.",
       "Again: python -m trm_minimal sweep running_parity --jobs 2")
@@ -490,7 +491,7 @@ for (name, toy), means in stand.items():
 #
 # ## Every claim, and its verdict
 #
-# The rules are written in `lab/claims.py`, and the sentences below are made by them from the records. "Explodes" means that
+# The rules are written in `lab/studies/claims.py`, and the sentences below are made by them from the records. "Explodes" means that
 # the loss passes 13, the report's own number, or stops being finite.
 
 # %% tags=["recorded"]
@@ -575,7 +576,7 @@ for sweep, title in (("ablate_sudoku", "6x6 Sudoku"), ("ablate_maze", "9x9 mazes
 # | paper | here | official code |
 # |---|---|---|
 # | net with post-norm, its output is the new state | `Replace`, `layers.PostNorm` | `L_level`, `rms_norm` after each part |
-# | detach between supervision steps | `train.train_step`; not in `lab.through_time` | `.detach()` in the carry |
+# | detach between supervision steps | `train.train_step`; not in `lab.parts.through_time` | `.detach()` in the carry |
 # | (no gate) | `recurrence.Gated`, `FixedGate`, `LayerScale`, `Residual` | none |
 #
 # **Further reading**: [highway networks](https://arxiv.org/abs/1505.00387) and [the GRU](https://arxiv.org/abs/1406.1078), where gates come from;

@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from trm_minimal.lab.recipes import Recipe
-from trm_minimal.lab.runs import environment, peak_memory_mib
+from trm_minimal.lab.records.runs import environment, peak_memory_mib
 from trm_minimal.schedules import Depth, constant
 from trm_minimal.tasks import Task
 from trm_minimal.train import TrainState, train_step

@@ -14,10 +14,10 @@ from torch import nn
 
 from trm_minimal.errors import BadInput
 from trm_minimal.halting import halt_at_the_end, halt_by_q
-from trm_minimal.lab.blocks import grid_convolution
-from trm_minimal.lab.gradients import one_step_recursion
-from trm_minimal.lab.optimizers import MuonAdamW
-from trm_minimal.lab.speed import compiled_whole, deep_recursion_in_autocast
+from trm_minimal.lab.parts.blocks import grid_convolution
+from trm_minimal.lab.parts.gradients import one_step_recursion
+from trm_minimal.lab.parts.optimizers import MuonAdamW
+from trm_minimal.lab.parts.speed import compiled_whole, deep_recursion_in_autocast
 from trm_minimal.layers import mlp_mixer, transformer
 from trm_minimal.losses import stablemax_cross_entropy
 from trm_minimal.model import FixedInit, NoPositions, TinyNet, compiled, eager

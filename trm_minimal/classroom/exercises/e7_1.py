@@ -3,7 +3,7 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.lab import runs
+from trm_minimal.lab.records import runs
 
 STATEMENT = """
 Write `interval(successes, n, z=1.96)`: Wilson's interval of a share, as the pair (low, high). `successes` of `n`

@@ -6,8 +6,8 @@ from statistics import NormalDist, mean, pstdev, stdev
 from scipy.stats import t
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.lab import compare
-from trm_minimal.lab.compare import Difference
+from trm_minimal.lab.studies import compare
+from trm_minimal.lab.studies.compare import Difference
 
 STATEMENT = """
 Write `paired(ours, theirs)`. Both are dictionaries from a seed to a score. For each seed that *both* have, take ours
@@ -173,5 +173,5 @@ EXERCISE = Code(
         plain_tuple: "with mean, low, high and n",
     },
     names="import math\nfrom statistics import mean, stdev\n\nfrom scipy.stats import t\n\n"
-    "from trm_minimal.lab.compare import Difference",
+    "from trm_minimal.lab.studies.compare import Difference",
 )

@@ -3,7 +3,7 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.lab import compare
+from trm_minimal.lab.studies import compare
 
 STATEMENT = """
 Write `at_calls(record, calls, which="ema")`: the validation accuracy that a recorded run had reached when each slot had

@@ -5,7 +5,7 @@ from statistics import mean, stdev
 
 from scipy.stats import t
 
-from trm_minimal.lab.compare import Difference
+from trm_minimal.lab.studies.compare import Difference
 
 
 def paired(ours, theirs):

@@ -10,10 +10,10 @@ from itertools import product
 import torch
 
 from trm_minimal.halting import halt_at_the_end
-from trm_minimal.lab.blocks import NoSkip, PreNorm, attention_block, normed
+from trm_minimal.lab.parts.blocks import NoSkip, PreNorm, attention_block, normed
+from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.lab.recipes import Recipe
-from trm_minimal.lab.sweeps import Sweep, at_rates
-from trm_minimal.lab.through_time import through_time
+from trm_minimal.lab.records.sweeps import Sweep, at_rates
 from trm_minimal.layers import Unrotated
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.model import TinyRecursiveModel

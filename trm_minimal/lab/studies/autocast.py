@@ -2,7 +2,7 @@
 
 A weight is cast to bfloat16 when it is first used, and the cache hands out that copy for the rest of the region. Made
 under no_grad, the copy has no way back to the weight (pytorch issues 65766 and 112583). The record of an old torch in
-data/autocast was printed there by: python -m trm_minimal.lab.autocast
+data/autocast was printed there by: python -m trm_minimal.lab.studies.autocast
 """
 
 import json

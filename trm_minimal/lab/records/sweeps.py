@@ -27,8 +27,9 @@ from tqdm import tqdm
 from trm_minimal import checkpoint
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, exact_by_step
-from trm_minimal.lab import runs
 from trm_minimal.lab.recipes import Recipe, describe
+from trm_minimal.lab.records import runs
+from trm_minimal.lab.records.translate import as_today
 from trm_minimal.model import TinyRecursiveModel, eager
 from trm_minimal.tasks import Puzzles, Task
 from trm_minimal.train import TrainState, build_model, train
@@ -193,9 +194,8 @@ def check(name: str, sweep: Sweep, record: dict) -> list[str]:
         return [f"{variant}, seed {seed}: is no cell of the sweep {name}"]
     complaints, recipe = [], sweep.variants[variant]
     today = {"sweep": name, "variant": variant, "seed": seed} | describe(recipe)
-    if changed := [
-        key for key in today.keys() | record["recipe"].keys() if today.get(key) != record["recipe"].get(key)
-    ]:
+    then = describe(Recipe()) | as_today(record["recipe"])
+    if changed := [key for key in today.keys() | then.keys() if today.get(key) != then.get(key)]:
         complaints.append(f"today's recipe differs in {', '.join(sorted(changed))}")
     every, last, steps = recipe.eval_every, recipe.steps, [row["step"] for row in record["curve"]]
     whole = [*range(every, last, every), last]

@@ -30,11 +30,12 @@ from trm_minimal import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer, cells_by_step, copy_baseline, early_exit, exact_by_step
 from trm_minimal.lab.recipes import Recipe, by_name, describe
+from trm_minimal.lab.records.translate import as_today
 from trm_minimal.model import TinyRecursiveModel, count_parameters, eager
 from trm_minimal.tasks import Puzzles, Task
 from trm_minimal.train import TrainState, build_model
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RUNS = ROOT / "data" / "runs"
 CHECKPOINTS = ROOT / "data" / "checkpoints"
 FIRST_STEPS = 5
@@ -370,7 +371,7 @@ def check_recipe(run: Run) -> list[str]:
         return []
     name, seed = run.recipe["name"], run.recipe["seed"]
     today = {"name": name, "seed": seed} | describe(by_name(name))
-    then = describe(Recipe()) | run.recipe
+    then = describe(Recipe()) | as_today(run.recipe)
     changed = [key for key in today.keys() | then.keys() if today.get(key) != then.get(key) and key != "precision"]
     return [f"today's recipe differs in {', '.join(sorted(changed))}"] if changed else []
 

@@ -10,17 +10,17 @@ from functools import partial
 import torch
 
 from trm_minimal.halting import halt_at_the_end
-from trm_minimal.lab.blocks import (
+from trm_minimal.lab.parts.blocks import (
     attention_over_positions,
     grid_convolution,
     grid_convolution_over_width,
     mixer_over_width,
 )
-from trm_minimal.lab.continue_loss import train_step_with_continue
-from trm_minimal.lab.gradients import one_step_recursion
-from trm_minimal.lab.latents import TwoNets, several_latents, single_latent, two_net_recursion
+from trm_minimal.lab.parts.continue_loss import train_step_with_continue
+from trm_minimal.lab.parts.gradients import one_step_recursion
+from trm_minimal.lab.parts.latents import TwoNets, several_latents, single_latent, two_net_recursion
 from trm_minimal.lab.recipes import Recipe, maze_9x9, sudoku_6x6
-from trm_minimal.lab.sweeps import Sweep
+from trm_minimal.lab.records.sweeps import Sweep
 from trm_minimal.layers import GridRotary, mlp_mixer, transformer
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.recurrence import FixedGate, Gated

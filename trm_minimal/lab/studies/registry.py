@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from trm_minimal.lab import ablations, stability
-from trm_minimal.lab.sweeps import Sweep
+from trm_minimal.lab.records.sweeps import Sweep
+from trm_minimal.lab.studies import ablations, stability
 
 SWEEPS: dict[str, Callable[[], Sweep]] = {
     sweep.__name__: sweep

@@ -1,15 +1,16 @@
 """The tables of README.md, data/runs/README.md and data/sweeps/README.md, computed from the records; a test compares.
 
-Print all: python -m trm_minimal.lab.tables
+Print all: python -m trm_minimal.lab.studies.tables
 """
 
 from statistics import mean, stdev
 
-from trm_minimal.lab import agreement, claims, sweeps
-from trm_minimal.lab.ablations import CLAIMED
-from trm_minimal.lab.compare import LEAST, at_equal_steps, core_hours, paired, verdict
-from trm_minimal.lab.runs import Run, exact_accuracy, interval, read_runs
-from trm_minimal.lab.studies import SWEEPS
+from trm_minimal.lab.records import sweeps
+from trm_minimal.lab.records.runs import Run, exact_accuracy, interval, read_runs
+from trm_minimal.lab.studies import agreement, claims
+from trm_minimal.lab.studies.ablations import CLAIMED
+from trm_minimal.lab.studies.compare import LEAST, at_equal_steps, core_hours, paired, verdict
+from trm_minimal.lab.studies.registry import SWEEPS
 
 
 def _share(run: Run) -> str:

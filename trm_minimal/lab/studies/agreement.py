@@ -5,7 +5,7 @@ The paper's differences are of one run against one run, in points of exact accur
 
 from typing import NamedTuple
 
-from trm_minimal.lab.compare import LEAST, Difference, at_equal_steps, by_seed, exact, paired
+from trm_minimal.lab.studies.compare import LEAST, Difference, at_equal_steps, by_seed, exact, paired
 
 
 class Ablation(NamedTuple):

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from statistics import mean
 from typing import NamedTuple
 
-from trm_minimal.lab.compare import LEAST, best_rates, by_seed, paired, verdict
-from trm_minimal.lab.stability import TRIAL_SEEDS
+from trm_minimal.lab.studies.compare import LEAST, best_rates, by_seed, paired, verdict
+from trm_minimal.lab.studies.stability import TRIAL_SEEDS
 
 PASS, FAIL = 0.99, 0.9
 BLOWN_UP = 13.0  # the loss at which the report speaks of an explosion

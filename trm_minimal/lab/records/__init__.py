@@ -1,0 +1,1 @@
+"""Recorded runs and sweeps: written, read, and derived again."""

@@ -1,0 +1,1 @@
+"""What the notebooks study: the sweeps, what is computed from them, and what may be said."""
