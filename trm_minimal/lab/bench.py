@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from trm_minimal.lab.machine import device_name
 from trm_minimal.lab.recipes import Recipe
-from trm_minimal.lab.records.runs import environment, peak_memory_mib
+from trm_minimal.lab.records.runs import peak_memory_mib
 from trm_minimal.schedules import Depth, constant
 from trm_minimal.tasks import Task
-from trm_minimal.train import TrainState, train_step
+from trm_minimal.train import TrainState
 
+WARM_UP = 3  # steps
 GRID = (Depth(1, 1), Depth(2, 1), Depth(2, 2), Depth(4, 2), Depth(4, 3), Depth(6, 3))
 
 
@@ -62,7 +64,7 @@ def step_flop(recipe: Recipe, task: Task, device: str) -> float:
     """FLOP of one training step, as torch counts them: products of matrices, forward and backward."""
     state = TrainState(recipe, task, 0, device)
     with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
-        train_step(recipe, state)
+        recipe.update(recipe, state)
     return float(counter.get_total_flops())
 
 
@@ -74,13 +76,14 @@ def run_flop(recipe: Recipe, task: Task, device: str) -> float:
 
 
 def step_seconds(recipe: Recipe, task: Task, device: str, steps: int) -> float:
-    """Median over `steps`, after three that warm up (and compile)."""
+    """Median over `steps`, after a few that warm up (and compile)."""
+    recipe = replace(recipe, steps=max(recipe.steps, WARM_UP + steps))  # a run that is long enough
     state, seconds = TrainState(recipe, task, 0, device), []
-    for _ in range(3 + steps):
+    for _ in range(WARM_UP + steps):
         started = clock(device)
-        train_step(recipe, state)
+        recipe.update(recipe, state)
         seconds.append(clock(device) - started)
-    return median(seconds[3:])
+    return median(seconds[WARM_UP:])
 
 
 def measure(recipe: Recipe, task: Task, device: str = "cpu", steps: int = 5) -> Speed:
@@ -129,7 +132,7 @@ def report(recipe: Recipe, task: Task, device: str, steps: int) -> str:
     speed = measure(recipe, task, device, steps)
     return "\n".join(
         (
-            f"device        {environment(device, '')['device']}",
+            f"device        {device_name(device)}",
             f"step          {1000 * speed.step_seconds:.1f} ms, the median of {steps}",
             f"puzzles/s     {speed.puzzles_per_second:.0f}, each counted once a supervision step",
             f"peak memory   {speed.peak_mib or 0:.0f} MiB",

@@ -16,10 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,19 +26,19 @@ import torch
 from trm_minimal import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer, cells_by_step, copy_baseline, early_exit, exact_by_step
+from trm_minimal.lab.folders import new_folder
 from trm_minimal.lab.recipes import Recipe, by_name, describe
 from trm_minimal.lab.records.translate import as_today
+from trm_minimal.lab.weights import is_large, load_model, save_weights
 from trm_minimal.model import TinyRecursiveModel, count_parameters, eager
 from trm_minimal.tasks import Puzzles, Task
 from trm_minimal.train import TrainState, build_model
 
 ROOT = Path(__file__).parents[3]
 RUNS = ROOT / "data" / "runs"
-CHECKPOINTS = ROOT / "data" / "checkpoints"
 FIRST_STEPS = 5
 SLICE = 100  # test puzzles that a check scores again
 MINUTE = 4e12  # FLOP that one thread of a CPU does in about a minute
-LARGE = 16e6  # bytes
 
 
 def sha256(path: Path) -> str:
@@ -84,38 +81,6 @@ def peak_memory_mib() -> float | None:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name when all went well and leaves nothing behind when not.
-
-    BadInput when the name is taken by anything but an empty folder, or when it cannot be written.
-    """
-    try:
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise BadInput(f"{folder} is there already; name a new folder")
-        above = next(parent for parent in folder.absolute().parents if parent.exists())
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=above) as room:
-            unfinished = Path(room) / "new"
-            unfinished.mkdir()
-            yield unfinished
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.replace(folder)
-    except OSError as error:
-        reason = error.strerror or error
-        raise BadInput(f"cannot write {folder} ({reason}); choose a folder that is writable and has room") from error
-
-
-def require_place(out: Path, state_path: Path, resume: bool) -> None:
-    """BadInput when `out` holds a run that is not to be gone on with, or none that is, or cannot be written."""
-    if resume and not state_path.is_file():
-        raise BadInput(f"{out} holds no run to resume; leave out --resume to start one")
-    if state_path.exists() and not resume:
-        raise BadInput(f"{out} already holds a run; go on with it by --resume, or name another --out")
-    if not resume:
-        with new_folder(out):
-            pass  # made now: a folder that cannot be written is known before the first step, not after an hour
 
 
 def affordable(recipe: Recipe, model: TinyRecursiveModel, calls: int) -> int:
@@ -192,51 +157,6 @@ def by_rating(scored: dict, ratings: list[int], bounds=(0, 1, 10, 20, 40, 80)) -
             share = {"exact": sum(rights) / len(rights), "exact_95": interval(sum(rights), len(rights))}
             rows.append({"rating_from": low, "n": len(rights)} | share)
     return rows
-
-
-def is_large(model: TinyRecursiveModel) -> bool:
-    """Whether its weights take more than 16 MB in float32. They are kept in float16 then."""
-    return 4 * count_parameters(model) > LARGE
-
-
-def save_weights(path: Path, model: TinyRecursiveModel, facts: dict) -> None:
-    """A model for others to load: its weights (see `is_large`), and how to build it (recipe, vocabulary, length)."""
-    sizes = {"kind": "weights", "vocab_size": model.vocab_size, "length": model.length}
-    tensors = {name: tensor.half() if is_large(model) else tensor for name, tensor in model.state_dict().items()}
-    checkpoint.save(path, tensors, sizes | facts)
-
-
-def load_model(path: Path) -> tuple[TinyRecursiveModel, Recipe, dict]:
-    """(model, recipe, facts) from a file of `save_weights`. BadInput when it is damaged or its recipe has changed."""
-    tensors, facts = checkpoint.load(path)
-    if facts.get("kind") != "weights":
-        kind = facts.get("kind", "something else")
-        raise BadInput(f"{path} holds a {kind}, not weights; give the weights.safetensors of a run")
-    absent = [name for name in ("recipe", "vocab_size", "length") if name not in facts]
-    if absent:
-        raise BadInput(f"{path} does not say its {absent[0]}; fetch it again, or train anew")
-    recipe = by_name(facts["recipe"])
-    model = build_model(recipe, facts["vocab_size"], facts["length"], seed=0)
-    checkpoint.load_weights(model, tensors, str(path))
-    return model.eval(), recipe, facts
-
-
-def require_fit(model: TinyRecursiveModel, task: Task) -> None:
-    """BadInput when the model was made for other boards."""
-    if (task.vocab_size, task.length) != (model.vocab_size, model.length):
-        raise BadInput(
-            f"the checkpoint knows boards of {model.length} cells and {model.vocab_size} tokens, but {task.name} has "
-            f"{task.length} and {task.vocab_size}; take puzzles and a checkpoint of one kind"
-        )
-
-
-def shipped_checkpoint(task: Task) -> Path:
-    """The shipped checkpoint for boards like the task's. BadInput when there is none."""
-    for path in sorted(CHECKPOINTS.glob("*.safetensors")):
-        facts = checkpoint.load(path)[1]
-        if (facts["vocab_size"], facts["length"]) == (task.vocab_size, task.length):
-            return path
-    raise BadInput(f"no shipped checkpoint knows {task.name}; name the weights of a run before the puzzle")
 
 
 def scored_sets(recipe: Recipe, task: Task) -> dict[str, Puzzles]:
