@@ -15,12 +15,11 @@ from torch import Tensor
 
 from trm_minimal.errors import BadInput
 
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PICKLES = (b"PK\x03\x04", b"\x80")  # how the files of torch.save begin, new and old
 
 
 def digest(tensors: Mapping[str, Tensor], facts: dict) -> str:
-    """sha256 of JSON facts and of the names, types, shapes and bytes of tensors; independent of their order."""
+    """sha256 of JSON facts and of names, types, shapes and bytes of tensors, in any order."""
     as_read = json.loads(json.dumps(facts))
     hashed = hashlib.sha256(json.dumps(as_read, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
@@ -32,23 +31,22 @@ def digest(tensors: Mapping[str, Tensor], facts: dict) -> str:
 def save(path: Path, tensors: Mapping[str, Tensor], facts: dict) -> None:
     """Write tensors and JSON facts in one file, with a digest of both.
 
-    A reader sees the old file or the new one, never half of one, and no power cut leaves half of one.
+    A reader sees the old file or the new one, never half of one, even after a power cut.
     """
     path = Path(path)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     facts = facts | {"sha256": digest(own, facts)}
-    content = serialized(own, metadata={"facts": json.dumps(facts)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(unfinished, "wb") as file:
-            file.write(content)
+            file.write(serialized(own, metadata={"facts": json.dumps(facts)}))
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        cure = "choose a folder that is writable and has room"
-        raise BadInput(f"cannot write {path}: {error.strerror or error}; {cure}") from error
+        reason = f"cannot write {path}: {error.strerror or error}"
+        raise BadInput(f"{reason}; choose a folder that is writable and has room") from error
     finally:  # also when stopped by Ctrl-C
         with suppress(OSError):
             unfinished.unlink()
@@ -59,44 +57,40 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
 
     Files without a digest are older than it, and are believed.
     """
-    path = Path(path)
+    path, cure = Path(path), "train again or fetch it anew"
     if not path.is_file():
         raise BadInput(f"there is no checkpoint at {path}; give the path of a .safetensors file")
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("facts")
+            text = (file.metadata() or {}).get("facts", "null")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        facts = json.loads(text)
     except (OSError, SafetensorError) as error:
         with open(path, "rb") as file:
-            if file.read(4).startswith(PICKLES):
-                raise BadInput(
-                    f"{path} is a pickle, as torch.save writes it, and reading one can run any code; "
-                    "give a .safetensors file"
-                ) from error
-        why = f"{path} is not a whole safetensors file ({error})"
-        raise BadInput(f"{why}; train again or fetch it anew") from error
-    try:
-        facts = json.loads(text or "null")
+            pickled = file.read(4).startswith(PICKLES)
+        if pickled:
+            reason = f"{path} is a pickle, as torch.save writes it, and can run any code when read"
+            raise BadInput(f"{reason}; give a .safetensors file") from error
+        raise BadInput(f"{path} is not a whole safetensors file ({error}); {cure}") from error
     except (ValueError, RecursionError) as error:
-        why = f"{path} is damaged: its facts are no JSON ({error})"
-        raise BadInput(f"{why}; train again or fetch it anew") from error
+        raise BadInput(f"{path} is damaged: its facts are no JSON ({error}); {cure}") from error
     if not isinstance(facts, dict):
-        why = f"{path} holds tensors without this project's facts"
-        raise BadInput(f"{why}; it was written by another program")
-    wanted = facts.pop("sha256", None)
-    if wanted is not None and wanted != digest(tensors, facts):
-        why = f"{path} is damaged: what it holds does not give the digest that it names"
-        raise BadInput(f"{why}; train again or fetch it anew")
+        reason = f"{path} holds tensors without this project's facts"
+        raise BadInput(f"{reason}; it was written by another program")
+    named = facts.pop("sha256", None)
+    if named is not None and named != digest(tensors, facts):
+        raise BadInput(f"{path} is damaged: it does not give the digest that it names; {cure}")
     return tensors, facts
 
 
 def fact(facts: dict, name: str, kind: type, path: Path):
     """The fact of that name. BadInput when the file at `path` lacks it, or its type is not `kind`."""
+    cure = "fetch it again, or train anew"
     if name not in facts:
-        raise BadInput(f"{path} does not say its {name}; fetch it again, or train anew")
+        raise BadInput(f"{path} does not say its {name}; {cure}")
     if type(facts[name]) is not kind:
-        found = f"{name} {reprlib.repr(facts[name])}, which is no {kind.__name__}"
-        raise BadInput(f"{path} says {found}; fetch it again, or train anew")
+        said = f"{name} {reprlib.repr(facts[name])}, which is no {kind.__name__}"
+        raise BadInput(f"{path} says {said}; {cure}")
     return facts[name]
 
 
@@ -106,18 +100,13 @@ def require_fit(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: st
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
         name = min(n for n in expected | found if expected.get(n) != found.get(n))
-        shapes = f"{found.get(name, 'none')} in the file and {expected.get(name, 'none')} in the model"
-        raise BadInput(
-            f"{where} is of another recipe: {reprlib.repr(name)} has shape {shapes}; "
-            "name the recipe it was trained with"
-        )
+        there, here = found.get(name, "none"), expected.get(name, "none")
+        shapes = f"{reprlib.repr(name)} has shape {there} in the file and {here} in the model"
+        raise BadInput(f"{where} is of another recipe: {shapes}; name the recipe it was trained with")
     for name, tensor in tensors.items():
-        if tensor.dtype not in FLOATS:
-            why = f"{where} holds {name} as {tensor.dtype}, and weights are floats"
-            raise BadInput(f"{why}; take another checkpoint or train again")
-        if not tensor.isfinite().all():
-            why = f"{where} holds numbers in {name} that are not finite"
-            raise BadInput(f"{why}; take another checkpoint or train again")
+        if not (tensor.is_floating_point() and tensor.float().isfinite().all()):
+            reason = f"{where} holds {tensor.dtype} in {name} that are not all finite floats"
+            raise BadInput(f"{reason}; take another checkpoint or train again")
 
 
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:

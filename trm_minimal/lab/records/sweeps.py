@@ -154,7 +154,7 @@ def write(path: Path, record: dict) -> None:
 
 
 def _start_worker(parent: Connection) -> None:
-    """A worker has one thread, leaves Ctrl-C to its parent, and ends when the parent's end of a pipe closes."""
+    """One thread; Ctrl-C is left to the parent; the end comes when the parent's end of a pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 
@@ -185,7 +185,13 @@ def read(name: str) -> dict[tuple[str, int], dict]:
 
 
 def run(
-    name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, device: str = "cpu"
+    name: str,
+    sweep: Sweep,
+    env: dict,
+    *,
+    only: str = "*",
+    jobs: int = 1,
+    device: str = "cpu",
 ) -> tuple[int, int]:
     """Train the cells whose variant fits `only` and that are not recorded yet.
 
