@@ -34,7 +34,7 @@ def latest_maze() -> tuple[Task, Trace, object]:
     """The maze of notebook 00, of 200 held-out ones the one solved last; how the shipped net solves it; its answer."""
     model, recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
     task = recipe.task()
-    questions_NL, labels_NL = (tokens_NL[:200] for tokens_NL in task.test)
+    questions_NL, labels_NL = task.test[:200]
     exact_SN = exact_by_step(answer(model, questions_NL, recipe.N_sup, recipe.test_depth), labels_NL)
     chosen = int((exact_SN.int().argmax(0) * exact_SN[-1]).argmax())
     return task, trace(model, questions_NL[chosen], recipe.N_sup, recipe.test_depth), labels_NL[chosen]
