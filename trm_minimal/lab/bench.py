@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from trm_minimal.lab.machine import device_name
 from trm_minimal.lab.recipes import Recipe
-from trm_minimal.lab.records.runs import peak_memory_mib
+from trm_minimal.lab.records.provenance import device_name, peak_memory_mib
 from trm_minimal.schedules import Depth, constant
+from trm_minimal.state import TrainState
 from trm_minimal.tasks import Task
-from trm_minimal.train import TrainState
 
 WARM_UP = 3  # steps
 GRID = (Depth(1, 1), Depth(2, 1), Depth(2, 2), Depth(4, 2), Depth(4, 3), Depth(6, 3))

@@ -20,11 +20,11 @@ from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer, copy_baseline
 from trm_minimal.lab import bench, doctor, folders, machine, puzzles, recipes, weights
 from trm_minimal.lab.recipes import Recipe
-from trm_minimal.lab.records import runs, sweeps
+from trm_minimal.lab.records import provenance, runs, score, sweeps
 from trm_minimal.lab.studies import registry
 from trm_minimal.model import eager
 from trm_minimal.parallel import join
-from trm_minimal.tasks import Puzzles, Task, files, maze, sudoku
+from trm_minimal.tasks import Task, files, maze, sudoku
 from trm_minimal.train import train
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -149,8 +149,12 @@ def tell_puzzles(recipe: Recipe, task: Task) -> None:
 def digest_of(task: Task) -> str:
     """sha256 of the puzzles that a run learns from and is validated on."""
     splits = {"train": task.train, "validation": task.validation}
-    tokens = {f"{name}/inputs": split.inputs_NL for name, split in splits.items()}
-    tokens |= {f"{name}/labels": split.labels_NL for name, split in splits.items()}
+    tokens = {
+        f"{name}/{index}": part
+        for name, split in splits.items()
+        for index, part in enumerate((split.inputs_NL, split.labels_NL, split.ids_N))
+        if part is not None
+    }
     return checkpoint.digest(tokens, {})
 
 
@@ -181,13 +185,13 @@ def train_command(arguments) -> int:
         if record.exists():
             cure = "remove it first, or take another --seed"
             raise BadInput(f"{record} is recorded already; {cure}")
-        runs.require_clean_tree()
+        provenance.require_clean_tree()
         if recipe.compilation is not eager:
             machine.compiler(device)
         precision = f" --precision {arguments.precision}" if arguments.precision else ""
         data_dir = " --data-dir FOLDER" if arguments.data_dir else ""  # a record names no path
         words = f"train {name} --seed {seed} --device {device} --threads {threads}"
-        env = runs.environment(device, f"{words}{precision}{data_dir} --record")
+        env = provenance.environment(device, f"{words}{precision}{data_dir} --record")
         code = {"code": env["sources"]}  # --resume cannot join steps of two versions in one record
     recipe = eager_without_compiler(recipe, device)
 
@@ -211,7 +215,7 @@ def train_command(arguments) -> int:
             state = train(recipe, task, seed, device=mine, workers=workers, **options)
             if not first:
                 return 0
-            seconds, memory = time.perf_counter() - started, runs.peak_memory_mib()
+            seconds, memory = time.perf_counter() - started, provenance.peak_memory_mib()
             kept = {"recipe": name, "seed": seed, "step": state.step}
             weights.save_weights(out / "weights.safetensors", state.ema.model, kept)
             if arguments.record:
@@ -244,17 +248,17 @@ def evaluate_command(arguments) -> int:
     named = puzzles.task_of_csv(arguments.puzzles) if arguments.puzzles else None
     task = named or task_of(recipe, arguments.data_dir)
     weights.require_fit(model, task)
-    test = Puzzles(*(tokens_NL[: arguments.limit] for tokens_NL in task.test))
+    test = task.test[: arguments.limit]
     if not len(test):
         raise BadInput(f"{task.name} has no test puzzles; name some with --puzzles FILE.csv")
     recipe = replace(recipe, N_sup=arguments.N_sup or recipe.N_sup)
     precision = PRECISIONS[arguments.precision]
     options = {"progress": partial(PROGRESS, unit="batch"), "precision": precision}
-    flags = runs.score(recipe, task, model.to(device), test, **options)
+    flags = score.score(recipe, task, model.to(device), test, **options)
     copied = copy_baseline(*test)
-    scored = {"puzzles": task.name, "copy_baseline_cells": copied} | runs.summary(flags)
+    scored = {"puzzles": task.name, "copy_baseline_cells": copied} | score.summary(flags)
     if arguments.by_rating:
-        scored["by_rating"] = runs.by_rating(flags, ratings[: len(test)])
+        scored["by_rating"] = score.by_rating(flags, ratings[: len(test)])
     if arguments.json:
         print(json.dumps(scored | {"exact_flags": flags["exact"][-1]}))
     else:
@@ -303,7 +307,7 @@ def sweep_command(arguments) -> int:
     name, device = arguments.sweep, machine.require_device(arguments.device)
     if name not in registry.SWEEPS:
         raise BadInput(f"there is no sweep {name!r}, but {', '.join(registry.SWEEPS)}")
-    runs.require_clean_tree()
+    provenance.require_clean_tree()
     sweep = registry.SWEEPS[name]()
     if any(recipe.compilation is not eager for recipe in sweep.variants.values()):
         machine.compiler(device)

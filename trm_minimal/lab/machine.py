@@ -1,7 +1,6 @@
 """What the machine at hand has: devices, and a compiler."""
 
 import os
-import platform
 import shutil
 import sys
 
@@ -29,13 +28,6 @@ def require_device(name: str) -> str:
         found = f"torch {torch.__version__} finds none"
         raise BadInput(f"--device {name}: {found}; take one of: {', '.join(devices())}")
     return name
-
-
-def device_name(device: str) -> str:
-    """What people call it: the model of the GPU, or the kind of processor."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    return f"{platform.machine()} {device.upper()}"
 
 
 def compiler(device: str = "cpu") -> str:

@@ -10,8 +10,8 @@ from trm_minimal import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.lab.recipes import RECIPES, Recipe, by_name
 from trm_minimal.model import TinyRecursiveModel, count_parameters
+from trm_minimal.state import build_model
 from trm_minimal.tasks import Task
-from trm_minimal.train import build_model
 
 CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 LARGE = 16e6  # bytes
