@@ -41,6 +41,7 @@ class TrainState:
         if recipe.batch % workers.count:
             raise BadInput(f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change --batch")
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
+        self.last_step = recipe.steps
         self.workers = workers
         self.model = build_model(recipe, task.vocab_size, task.length, seed).to(device)
         self.ema = EMA(self.model, recipe.ema)
@@ -87,10 +88,21 @@ class TrainState:
         """Continue from `path`. BadInput when it was written for other `facts`, naming each."""
         tensors, found = checkpoint.load(path)
         if changed := differences(facts, {name: found.get(name) for name in facts}):
+            changed = ["kind"] if "kind" in changed else changed  # then the rest is no wonder
             raise BadInput(
                 f"{path} was written by a run with another {', another '.join(changed)}; "
                 "resume with the same, or start anew"
             )
+        try:
+            self.restore(tensors, found, path)
+        except BadInput:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = f"{path} is no whole training state ({type(error).__name__} {error})"
+            raise BadInput(f"{reason}; start anew") from error
+
+    def restore(self, tensors: dict[str, Tensor], found: dict, path) -> None:
+        """Take over what a file held. Of a spoilt file, half is taken: the state is of no use."""
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             part, rest = name.split("/", 1)
@@ -108,5 +120,10 @@ class TrainState:
             index, key = name.split("/")
             moments.setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        self.scaler.load_state_dict(found["scaler"])
-        self.step, self.curve, self.seconds = found["step"], found["curve"], found["seconds"]
+        self.scaler.load_state_dict(checkpoint.fact(found, "scaler", dict, path))
+        self.step = checkpoint.fact(found, "step", int, path)
+        self.curve = checkpoint.fact(found, "curve", list, path)
+        self.seconds = checkpoint.fact(found, "seconds", float, path)
+        if not 0 <= self.step <= self.last_step:
+            reason = f"{path} says step {self.step} of {self.last_step}"
+            raise BadInput(f"{reason}; start anew")
