@@ -125,6 +125,15 @@ def test_every_option_is_explained_or_lists_its_choices(capsys):
             assert re.search(r"\{|  +\w|\n +\w", rest) or option == "--seed", (words, option)
 
 
+def test_without_a_command_the_help_is_shown(capsys):
+    for words, told in (([], "COMMAND"), (["data"], "WHAT")):
+        assert main(words) == 0
+        shown = capsys.readouterr().out
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        assert told in shown and shown == capsys.readouterr().out
+
+
 # What works.
 
 
@@ -253,9 +262,21 @@ def test_evaluate_by_rating(trained, room, capsys):
     assert len(told["exact_flags"]) == 5 and told["exact_flags"].count("1") == round(5 * told["exact"])
     assert main(words) == 0
     assert len(re.findall(r"^rating from +\d+: \d\.\d{4} of \d, ", capsys.readouterr().out, re.MULTILINE)) == 4
-    assert "name it with --puzzles" in refused(capsys, room, "evaluate", str(trained.sudoku), "--by-rating")
-    files.write_csv(room / "rated.csv", [*rated[:2], rated[2]._replace(rating="hard")])
-    assert "rated.csv, line 4: the rating 'hard' is no whole number" in refused(capsys, room, *words)
+    files.write_csv(room / "rated.csv", [row._replace(rating=f"{row.rating}.5") for row in rated])
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["by_rating"] == told["by_rating"]
+
+
+def test_ratings_are_looked_at_before_anything_is_scored(trained, room, capsys, monkeypatch):
+    monkeypatch.setattr(score, "score", lambda *arguments, **options: pytest.fail("scored"))
+    words = ["evaluate", str(trained.sudoku), "--by-rating"]
+    assert "name it with --puzzles" in refused(capsys, room, *words)
+    rows = files.read_csv(files.PUZZLES / "sudoku-4x4" / "validation.csv")[:3]
+    for bad in ("hard", "nan", "inf", "-1", "9" * 5000, ""):
+        rated = [*rows[:2], rows[2]._replace(rating=bad)]
+        files.write_csv(room / "rated.csv", rated)
+        told = refused(capsys, room, *words, "--puzzles", "rated.csv")
+        assert f"rated.csv, line 4: the rating {bad[:20]!r} is no number from 0" in told
 
 
 def test_evaluate_in_another_precision(trained, capsys):
@@ -579,7 +600,10 @@ def test_data_make_refuses_and_leaves_no_folder(words, reason, room, capsys):
     [["learn"], ["train"], ["train", "tiny_sudoku", "--steps", "0"], ["evaluate"], ["solve"],
      ["train", "tiny_sudoku", "--steps", "2.5"], ["train", "tiny_sudoku", "--batch", "9" * 20],
      ["train", "tiny_sudoku", "--seed", "-1"], ["train", "tiny_sudoku", "--seed", "9" * 20],
-     ["train", "tiny_sudoku", "--threads", "²"], ["train", "tiny_sudoku", "--device", "tpu"],
+     ["train", "tiny_sudoku", "--threads", "²"], ["train", "tiny_sudoku", "--threads", "9999"],
+     ["train", "tiny_sudoku", "--batch", "1000000"], ["data", "make", "maze", "new", "--size", "10001"],
+     ["sweep", "parity", "--jobs", "999"], ["solve", "x", "--N-sup", "99999"], ["bench", "x", "--steps", "999999"],
+     ["train", "tiny_sudoku", "--device", "tpu"],
      ["train", "tiny_sudoku", "--precision", "fp8"], ["train", "tiny_sudoku", "--eval-every", "0"],
      ["evaluate", "x", "--limit", "0"], ["evaluate", "x", "--N-sup", "0"], ["data", "make", "chess", "new"],
      ["data", "make", "maze", "new", "--test", "0"], ["data", "make", "maze", "new", "--seed", "-1"]],

@@ -218,7 +218,7 @@ def main(words: list[str] | None = None) -> int:
         told = cure(error)
         if told is None:
             raise
-        said = str(error).strip().partition("\n")[0]
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
         print(f"error: {told} ({said[:200]})", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
