@@ -134,6 +134,8 @@ def spoil(path: Path, change) -> None:
         (lambda tensors, facts: tensors.pop("carry/y"), "is no whole training state"),
         (lambda tensors, facts: tensors.pop("generator/data"), "is no whole training state"),
         (lambda tensors, facts: tensors.update(stray=torch.ones(1)), "is no whole training state"),
+        (lambda tensors, facts: tensors.pop("optimizer/0/exp_avg"), "a moment of the optimizer is"),
+        (lambda tensors, facts: tensors.update({"optimizer/1/step": torch.ones(3)}), "of weight 1"),
         (lambda tensors, facts: tensors["ema/tokens_VD"].fill_(torch.nan), "not all finite floats"),
         (lambda tensors, facts: tensors["model/q_head.bias"].fill_(torch.inf), "not all finite"),
     ],

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from trm_minimal import checkpoint
-from trm_minimal.batches import Batches
 from trm_minimal.ema import EMA
+from trm_minimal.engine.batches import Batches
+from trm_minimal.engine.parallel import Workers
 from trm_minimal.errors import BadInput
 from trm_minimal.halting import Carry, empty_carry
 from trm_minimal.model import MODEL_PARTS, TinyRecursiveModel
-from trm_minimal.parallel import Workers
 
 ALONE = Workers()
 
@@ -89,16 +89,15 @@ class TrainState:
         tensors, found = checkpoint.load(path)
         if changed := differences(facts, {name: found.get(name) for name in facts}):
             changed = ["kind"] if "kind" in changed else changed  # then the rest is no wonder
-            raise BadInput(
-                f"{path} was written by a run with another {', another '.join(changed)}; "
-                "resume with the same, or start anew"
-            )
+            names = ", another ".join(changed[:5]) + (" and more" if changed[5:] else "")
+            cure = "resume with the same, or start anew"
+            raise BadInput(f"{path} was written by a run with another {names}; {cure}")
         try:
             self.restore(tensors, found, path)
         except BadInput:
             raise
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            reason = f"{path} is no whole training state ({type(error).__name__} {error})"
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = f"{path} is no whole training state ({type(error).__name__} {error!s:.200})"
             raise BadInput(f"{reason}; start anew") from error
 
     def restore(self, tensors: dict[str, Tensor], found: dict, path) -> None:
@@ -119,6 +118,7 @@ class TrainState:
         for name, tensor in parts.get("optimizer", {}).items():
             index, key = name.split("/")
             moments.setdefault(int(index), {})[key] = tensor
+        self.require_moments(moments)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
         self.scaler.load_state_dict(checkpoint.fact(found, "scaler", dict, path))
         self.step = checkpoint.fact(found, "step", int, path)
@@ -127,3 +127,13 @@ class TrainState:
         if not 0 <= self.step <= self.last_step:
             reason = f"{path} says step {self.step} of {self.last_step}"
             raise BadInput(f"{reason}; start anew")
+
+    def require_moments(self, moments: dict[int, dict[str, Tensor]]) -> None:
+        """ValueError when one has not the shape of its weight, or is missing where others have it."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        kinds = {frozenset(of_weight) for of_weight in moments.values()}
+        if any(some < others for some in kinds for others in kinds):
+            raise ValueError("a moment of the optimizer is missing")
+        for index, of_weight in moments.items():
+            if any(moment.ndim and moment.shape != weights[index].shape for moment in of_weight.values()):
+                raise ValueError(f"a moment of weight {index} has another shape")

@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from trm_minimal import checkpoint
+from trm_minimal.engine.parallel import join
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer, copy_baseline
 from trm_minimal.lab import bench, doctor, folders, machine, puzzles, recipes, weights
@@ -23,7 +24,6 @@ from trm_minimal.lab.recipes import Recipe
 from trm_minimal.lab.records import provenance, runs, score, sweeps
 from trm_minimal.lab.studies import registry
 from trm_minimal.model import eager
-from trm_minimal.parallel import join
 from trm_minimal.tasks import Task, files, maze, sudoku
 from trm_minimal.train import train
 
