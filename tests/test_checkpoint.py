@@ -123,7 +123,7 @@ def test_a_pickle_is_named_and_not_run(path):
 
     for legacy in (False, True):
         torch.save({"w": Bomb()}, path, _use_new_zipfile_serialization=not legacy)
-        with pytest.raises(BadInput, match=r"a\.safetensors is a pickle.* give a \.safetensors file"):
+        with pytest.raises(BadInput, match=r"is a pickle.* give a \.safetensors file"):
             checkpoint.load(path)
     assert not path.with_name("ran").exists()
 

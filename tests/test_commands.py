@@ -1,4 +1,4 @@
-"""The command line when something around it is amiss: Ctrl-C, other data, two at once, parts of the machine missing."""
+"""The command line when something around it is amiss: Ctrl-C, other data, a missing compiler."""
 
 import os
 import re
@@ -189,7 +189,7 @@ def test_the_number_of_training_puzzles_is_said_and_an_odd_one_is_noticed(room, 
         assert not noticed or f"gives {count} training puzzles, not" in notice
 
 
-def test_installed_without_the_repository_every_command_names_the_cure(room, capsys, monkeypatch, finished):
+def test_without_the_repository_commands_name_the_cure(room, capsys, monkeypatch, finished):
     monkeypatch.setattr(files, "PUZZLES", room / "site-packages" / "data" / "puzzles")
     monkeypatch.setattr(weights, "CHECKPOINTS", room / "site-packages" / "data" / "checkpoints")
     given = str(finished / "weights.safetensors")
@@ -221,14 +221,15 @@ def test_without_a_compiler_a_recipe_runs_call_by_call_and_says_so(room, capsys,
     record = ["train", "tiny", "--out", "other", "--record"]
     for words in (record, ["sweep", "parity"]):
         assert "no compiler (no-such-compiler)" in refused(capsys, room, *words)
-    assert any(r.compilation is not recipes.eager for r in registry.SWEEPS["parity"]().variants.values())
+    variants = registry.SWEEPS["parity"]().variants.values()
+    assert any(recipe.compilation is not recipes.eager for recipe in variants)
 
 
 def test_the_compiler_is_the_one_that_torch_takes(monkeypatch):
     for name in ("CC", "CXX"):
         monkeypatch.delenv(name, raising=False)
-    there = {"g++", "clang"}
-    monkeypatch.setattr(machine.shutil, "which", lambda name: f"/bin/{name}" if name in there else None)
+    there = {"g++": "/bin/g++", "clang": "/bin/clang"}
+    monkeypatch.setattr(machine.shutil, "which", there.get)
     monkeypatch.setattr(machine.sys, "platform", "linux")
     assert machine.compiler() == "/bin/g++" and machine.compiler("cuda") == "/bin/clang"
     monkeypatch.setenv("CXX", "clang")

@@ -1,4 +1,4 @@
-"""Weights that people load: the shipped ones are, and wrong facts end in a sentence before anything is built."""
+"""Weights that people load: the shipped ones are, and wrong facts are a sentence at no cost."""
 
 import json
 import resource

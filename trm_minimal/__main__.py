@@ -1,4 +1,4 @@
-"""The command line: `python -m trm_minimal --help`. Bad input ends with one sentence and exit code 2."""
+"""The command line: `python -m trm_minimal --help`. Bad input is one sentence and exit code 2."""
 
 import argparse
 import os
@@ -192,7 +192,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def cure(error: Exception) -> str | None:
-    """What to do about an error of torch for want of memory or a compiler; None for another error."""
+    """What to do when torch lacks memory or a compiler; None for any other error."""
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         return "the net cannot be compiled; mend the compiler, or take another recipe"
     out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))

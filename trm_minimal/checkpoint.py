@@ -63,7 +63,8 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("facts", "null")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
         facts = json.loads(text)
     except (OSError, SafetensorError) as error:
         with open(path, "rb") as file:
@@ -84,7 +85,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def fact(facts: dict, name: str, kind: type, path: Path):
-    """The fact of that name. BadInput when the file at `path` lacks it, or its type is not `kind`."""
+    """The fact of that name. BadInput when the file at `path` lacks it or it is not of `kind`."""
     cure = "fetch it again, or train anew"
     if name not in facts:
         raise BadInput(f"{path} does not say its {name}; {cure}")
@@ -102,7 +103,8 @@ def require_fit(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: st
         name = min(n for n in expected | found if expected.get(n) != found.get(n))
         there, here = found.get(name, "none"), expected.get(name, "none")
         shapes = f"{reprlib.repr(name)} has shape {there} in the file and {here} in the model"
-        raise BadInput(f"{where} is of another recipe: {shapes}; name the recipe it was trained with")
+        cure = "name the recipe it was trained with"
+        raise BadInput(f"{where} is of another recipe: {shapes}; {cure}")
     for name, tensor in tensors.items():
         if not (tensor.is_floating_point() and tensor.float().isfinite().all()):
             reason = f"{where} holds {tensor.dtype} in {name} that are not all finite floats"

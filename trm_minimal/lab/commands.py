@@ -1,6 +1,7 @@
-"""What the commands of `python -m trm_minimal` do. Each takes argparse's arguments and returns the exit code.
+"""What the commands of `python -m trm_minimal` do: from argparse's arguments to the exit code.
 
-Options are checked and folders are held before work is spent; what was made is written before it is told.
+Options are checked and folders held before work is spent; what was made is written before it is
+told.
 """
 
 import json

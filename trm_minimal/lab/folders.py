@@ -102,7 +102,7 @@ def _require_place(out: Path, state_path: Path, resume: bool) -> None:
 
 @contextmanager
 def run_folder(out: Path, state_path: Path, resume: bool) -> Iterator[None]:
-    """Hold `out` while a run is trained in it. A folder made for it that stays empty is removed again.
+    """Hold `out` while a run is trained in it. A folder made for it that stays empty goes again.
 
     BadInput, before anything is written, when another process holds it, when it has a run that is
     not to be gone on with, none that is, or something else, or when it cannot be written.

@@ -33,7 +33,7 @@ def task_of_csv(path: Path) -> Task:
 
 
 def ratings(path: Path) -> list[float]:
-    """The column `rating` of a CSV. BadInput names the first line whose rating is no number from 0."""
+    """The column `rating` of a CSV. BadInput names the first line without a number from 0."""
 
     def number(line: int, text: str) -> float:
         try:

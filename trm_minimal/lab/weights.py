@@ -1,4 +1,4 @@
-"""Weights that people load: what a training run leaves, and the checkpoints that the repository ships."""
+"""Weights that people load: what a training run leaves, and the shipped checkpoints."""
 
 import reprlib
 from pathlib import Path
@@ -33,9 +33,9 @@ def save_weights(path: Path, model: TinyRecursiveModel, facts: dict) -> None:
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """(tensors, facts) of a file of `save_weights`; its facts are well-formed and agree with its tensors.
+    """(tensors, facts) of a file of `save_weights`, facts that agree with the tensors.
 
-    BadInput when the file is damaged, of another kind, or of a recipe that is not here. Nothing is built.
+    BadInput when the file is damaged, of another kind, or of a recipe that is not here.
     """
     tensors, facts = checkpoint.load(path)
     kind = facts.get("kind", "something else")
@@ -56,7 +56,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def load_model(path: Path) -> tuple[TinyRecursiveModel, Recipe, dict]:
-    """(model, recipe, facts) from a file of `save_weights`. BadInput when it is damaged or outdated."""
+    """(model, recipe, facts) of a file of `save_weights`. BadInput when damaged or outdated."""
     tensors, facts = read_weights(path)
     recipe, length = by_name(facts["recipe"]), facts["length"]
     sizes = {"vocab_size": facts["vocab_size"], "length": length, "seed": 0}

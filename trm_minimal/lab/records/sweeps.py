@@ -148,7 +148,7 @@ def write(path: Path, record: dict) -> None:
 
 
 def _start_worker(parent: Connection) -> None:
-    """One thread; Ctrl-C is left to the parent; the end comes when the parent's end of a pipe closes."""
+    """One thread. Ctrl-C is left to the parent; the end comes when its end of a pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 
@@ -199,7 +199,7 @@ def run(
     reader, writer = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(reader,))
     bar = tqdm(total=len(wanted), unit="run", desc=name, smoothing=0)
-    with reader, pool, writer, bar:  # left from the right: the workers know before they are waited for
+    with reader, pool, writer, bar:  # left from the right: workers know before they are awaited
         try:
             while True:
                 for cell in islice(coming, jobs - len(running)):
