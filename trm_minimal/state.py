@@ -34,6 +34,10 @@ def differences(wanted: dict, found: dict, within: str = "") -> list[str]:
     return names
 
 
+def same_kind(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype
+
+
 class TrainState:
     """Everything that the next step depends on. Of several workers, each holds its own slots."""
 
@@ -110,6 +114,9 @@ class TrainState:
         checkpoint.load_weights(self.ema.model, parts["ema"], str(path))
         device = self.model.tokens_VD.device
         slots = {name: self.workers.share(part).to(device) for name, part in parts["carry"].items()}
+        fresh = self.carry._asdict() | {"ids": self.ids_B}
+        if odd := [name for name in fresh if not same_kind(slots[name], fresh[name])]:
+            raise ValueError(f"carry/{odd[0]} is of another shape or type")
         self.ids_B = slots.pop("ids")
         self.carry = Carry(**slots)
         for name, generator in self.generators.items():
@@ -124,16 +131,20 @@ class TrainState:
         self.step = checkpoint.fact(found, "step", int, path)
         self.curve = checkpoint.fact(found, "curve", list, path)
         self.seconds = checkpoint.fact(found, "seconds", float, path)
+        columns = {"step", "loss", "raw", "ema"}
+        if not all(columns <= dict(row).keys() for row in self.curve):
+            raise ValueError("a row of the curve is incomplete")
         if not 0 <= self.step <= self.last_step:
             reason = f"{path} says step {self.step} of {self.last_step}"
             raise BadInput(f"{reason}; start anew")
 
     def require_moments(self, moments: dict[int, dict[str, Tensor]]) -> None:
-        """ValueError when one has not the shape of its weight, or is missing where others have it."""
+        """ValueError when one is not like its weight, or is missing where others have it."""
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         kinds = {frozenset(of_weight) for of_weight in moments.values()}
         if any(some < others for some in kinds for others in kinds):
             raise ValueError("a moment of the optimizer is missing")
         for index, of_weight in moments.items():
-            if any(moment.ndim and moment.shape != weights[index].shape for moment in of_weight.values()):
-                raise ValueError(f"a moment of weight {index} has another shape")
+            like = (torch.empty(()), weights[index])  # counts, and what is kept for each number
+            if not all(any(same_kind(m, one) for one in like) for m in of_weight.values()):
+                raise ValueError(f"a moment of weight {index} is of another shape or type")
