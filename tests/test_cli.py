@@ -92,7 +92,7 @@ def refused(capsys, room, *words):
     before = tree(room)
     assert main([str(word) for word in words]) == 2
     told = capsys.readouterr()
-    error = re.sub(r".*\r", "", told.err)  # a progress bar
+    error = re.sub(r".*\r|.*step/s\]\n", "", told.err)  # a progress bar
     assert re.fullmatch(r"(\d+ training puzzles of .*\n)?", told.out)  # said before a state is read
     assert is_one_sentence(error), error
     assert tree(room) == before
