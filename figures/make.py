@@ -8,9 +8,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from trm_minimal.evaluate import answer, exact_by_step
-from trm_minimal.lab.records import runs, sweeps
+from trm_minimal.lab.records import sweeps
 from trm_minimal.lab.studies import registry
 from trm_minimal.lab.studies.growth import growth
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.show.boards import draw_board, film_strip
 from trm_minimal.show.player import gif
 from trm_minimal.show.style import STROKES
@@ -32,7 +33,7 @@ HERE = Path(__file__).parent
 
 def latest_maze() -> tuple[Task, Trace, object]:
     """The maze of notebook 00, of 200 held-out ones the one solved last; how the shipped net solves it; its answer."""
-    model, recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
+    model, recipe, _ = load_model(CHECKPOINTS / "maze_9x9.safetensors")
     task = recipe.task()
     questions_NL, labels_NL = task.test[:200]
     exact_SN = exact_by_step(answer(model, questions_NL, recipe.N_sup, recipe.test_depth), labels_NL)

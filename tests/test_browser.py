@@ -63,14 +63,14 @@ TIME_A_MOVE = """async ([selector, key]) => {
 WIDGETS = (
     """
     import torch
-    from trm_minimal.lab.records import runs
+    from trm_minimal.lab.weights import CHECKPOINTS, load_model
     from trm_minimal.show.steppers import Playground, Stepper, Thinker
     torch.set_num_threads(1)
-    maze_net, recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
+    maze_net, recipe, _ = load_model(CHECKPOINTS / "maze_9x9.safetensors")
     mazes = recipe.task()
-    sudoku_net, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
+    sudoku_net, sudoku_recipe, _ = load_model(CHECKPOINTS / "sudoku_9x9.safetensors")
     sudokus = sudoku_recipe.task()
-    large_net, large_recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_15x15.safetensors")
+    large_net, large_recipe, _ = load_model(CHECKPOINTS / "maze_15x15.safetensors")
     large = large_recipe.task()
     """,
     'Stepper(sudokus, sudokus.test, Thinker("9x9", sudoku_net, 16, sudoku_recipe.test_depth)).add_class("sudoku")',

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.show.frames import View
 from trm_minimal.show.player import gif, page, player
 from trm_minimal.show.trace import trace
@@ -17,7 +17,7 @@ from trm_minimal.show.trace import trace
 
 @pytest.fixture(scope="module")
 def views() -> list[View]:
-    model, recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_4x4.safetensors")
+    model, recipe, _ = load_model(CHECKPOINTS / "sudoku_4x4.safetensors")
     task = recipe.task()
     told = [trace(model, task.test.inputs_NL[2], N_sup, recipe.test_depth) for N_sup in (2, 4)]
     return [View(task, run, task.test.labels_NL[2], title=f"{run.N_sup} <steps>") for run in told]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.schedules import Depth
 from trm_minimal.show import frames
@@ -158,7 +158,7 @@ def test_slider_to_picture_on_the_kernel_side(name):
 @pytest.fixture(scope="module")
 def solved():
     """A view of a shipped net on a held-out maze that takes it several steps, and its trace."""
-    model, recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
+    model, recipe, _ = load_model(CHECKPOINTS / "maze_9x9.safetensors")
     task = recipe.task()
     run = trace(model, task.test.inputs_NL[3], recipe.N_sup, recipe.test_depth)
     return View(task, run, task.test.labels_NL[3]), run, task.test.labels_NL[3]
@@ -282,7 +282,7 @@ def test_a_typed_sudoku_is_judged(text, said):
 
 
 def test_the_playground_thinks_about_what_was_drawn_beside_the_true_answer():
-    model, recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_4x4.safetensors")
+    model, recipe, _ = load_model(CHECKPOINTS / "sudoku_4x4.safetensors")
     task = recipe.task()
     widget = Playground(task, task.test, Thinker("shipped", model, recipe.N_sup, recipe.test_depth))
     widget.editor.load(task.test.inputs_NL[5])

@@ -1,9 +1,16 @@
 """Sweeps: a small one is trained, stopped, gone on with; each check sees its planted error; the recorded ones stand."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +25,7 @@ from trm_minimal.schedules import constant
 from trm_minimal.state import build_model
 from trm_minimal.tasks import toys
 
+ROOT = Path(__file__).parents[1]
 RECORDS = {name: sweeps.read(name) for name in registry.SWEEPS}
 CELLS = [(name, *cell) for name, records in RECORDS.items() for cell in sorted(records)]
 ENV = {"device": "a CPU", "threads": 1, "commit": None, "sources": ""}
@@ -148,35 +156,89 @@ def test_the_first_seed_and_what_fits_the_pattern_keep_their_weights():
     ]
 
 
+class PoolOfOne:
+    """Runs what is submitted at once, in this process, where the small sweep is known."""
+
+    def __init__(self, *arguments, **options):
+        self.calls = []
+
+    def __call__(self, *arguments, **options):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def submit(self, function, *arguments):
+        self.calls.append(arguments[2:4])
+        if len(self.calls) == 3:
+            raise KeyboardInterrupt
+        done = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
 def test_a_stopped_sweep_goes_on_and_does_nothing_twice(folder, monkeypatch):
-    """In this process, so that the small sweep is known: a pool of one that runs at once."""
-    calls = []
-
-    class Pool:
-        def __init__(self, *a, **k):
-            pass
-
-        __enter__ = lambda self: self  # noqa: E731
-        __exit__ = lambda self, *a: None  # noqa: E731
-
-        def submit(self, function, *arguments):
-            calls.append(arguments[2:4])
-            if len(calls) == 3:
-                raise KeyboardInterrupt
-            function(*arguments)
-            return None
-
-        def shutdown(self, cancel_futures):
-            pass
-
-    monkeypatch.setattr(sweeps, "ProcessPoolExecutor", Pool)
+    pool = PoolOfOne()
+    monkeypatch.setattr(sweeps, "ProcessPoolExecutor", pool)
     with pytest.raises(KeyboardInterrupt):
         sweeps.run("small", small_sweep(), ENV)
     assert len(list(folder.rglob("*.json"))) == 2 and not list(folder.rglob("*.unfinished"))
-    monkeypatch.setattr(sweeps, "as_completed", lambda work: iter(()))
     assert sweeps.run("small", small_sweep(), ENV, only="plain") == (2, 5)
-    assert calls == [("plain", 0), ("exploding", 0), ("plain", 1), ("plain", 1), ("plain", 2)]
+    assert pool.calls == [("plain", 0), ("exploding", 0), ("plain", 1), ("plain", 1), ("plain", 2)]
     assert sweeps.run("small", small_sweep(), ENV, only="plain") == (0, 5)
+
+
+def endless_task(folder):
+    """Says which process is at work, and keeps it at work."""
+    (folder / f"{os.getpid()}.pid").touch()
+    time.sleep(300)
+
+
+def run_endless_sweep(folder, jobs):
+    """What the processes of the next test run."""
+    sweeps.SWEEPS = folder / "sweeps"
+    recipe = replace(tiny(), task=partial(endless_task, folder))
+    try:
+        sweeps.run("endless", Sweep({"plain": recipe}, (0, 1, 2)), ENV, jobs=jobs)
+    except (BadInput, KeyboardInterrupt) as error:
+        print(type(error).__name__, error)
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("signal_name", "to", "jobs", "told"),
+    [
+        ("SIGKILL", "parent", 1, ""),
+        ("SIGINT", "parent", 2, "KeyboardInterrupt"),
+        ("SIGKILL", "worker", 1, "BadInput a process in training was killed"),
+    ],
+)
+def test_workers_end_with_their_parent_and_a_killed_one_is_a_sentence(signal_name, to, jobs, told, tmp_path):
+    code = f"import sys, pathlib; sys.path[:0] = {[str(path) for path in (ROOT, ROOT / 'tests')]}; "
+    code += f"import test_sweeps; test_sweeps.run_endless_sweep(pathlib.Path({str(tmp_path)!r}), {jobs})"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as parent:
+        workers = []
+        while len(workers) < jobs and parent.poll() is None:
+            time.sleep(0.1)
+            workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+        os.kill(parent.pid if to == "parent" else workers[0], getattr(signal, signal_name))
+        assert parent.communicate(timeout=60)[0].startswith(told)
+    until = time.monotonic() + 60
+    while any(map(lives, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(lives, workers))
+    assert len(list(tmp_path.glob("*.pid"))) == jobs  # nothing new began
 
 
 def test_a_damaged_record_is_named(trained):

@@ -1,60 +1,117 @@
 """Weights and training states as one safetensors file each. No pickle anywhere."""
 
+import hashlib
 import json
 import os
+import reprlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialized
 from torch import Tensor
 
 from trm_minimal.errors import BadInput
 
+PICKLES = (b"PK\x03\x04", b"\x80")  # how the files of torch.save begin, new and old
+
+
+def digest(tensors: Mapping[str, Tensor], facts: dict) -> str:
+    """sha256 of JSON facts and of names, types, shapes and bytes of tensors, in any order."""
+    as_read = json.loads(json.dumps(facts))
+    hashed = hashlib.sha256(json.dumps(as_read, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        hashed.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        hashed.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return hashed.hexdigest()
+
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: dict) -> None:
-    """Write tensors and JSON facts in one file; a reader sees the old file or the new one, never half of one."""
+    """Write tensors and JSON facts in one file, with a digest of both.
+
+    A reader sees the old file or the new one, never half of one, even after a power cut.
+    """
     path = Path(path)
-    unfinished = path.with_name(path.name + ".part")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    facts = facts | {"sha256": digest(own, facts)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        save_file(contiguous, unfinished, metadata={"facts": json.dumps(facts)})
+        with open(unfinished, "wb") as file:
+            file.write(serialized(own, metadata={"facts": json.dumps(facts)}))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(unfinished, path)
-    except (OSError, SafetensorError) as error:
-        if unfinished.exists():
+    except OSError as error:
+        reason = f"cannot write {path}: {error.strerror or error}"
+        raise BadInput(f"{reason}; choose a folder that is writable and has room") from error
+    finally:  # also when stopped by Ctrl-C
+        with suppress(OSError):
             unfinished.unlink()
-        raise BadInput(f"cannot write {path}: {error}; choose a folder that is writable and has room") from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """(tensors, facts) of a file written by `save`. BadInput when it is missing, cut short or something else."""
-    if not Path(path).is_file():
+    """(tensors, facts) of a file of `save`. BadInput when it is missing, damaged or something else.
+
+    Files without a digest are older than it, and are believed.
+    """
+    path, cure = Path(path), "train again or fetch it anew"
+    if not path.is_file():
         raise BadInput(f"there is no checkpoint at {path}; give the path of a .safetensors file")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = (file.metadata() or {}).get("facts")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            text = (file.metadata() or {}).get("facts", "null")
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
+        facts = json.loads(text)
     except (OSError, SafetensorError) as error:
-        raise BadInput(f"{path} is not a whole safetensors file ({error}); train again or fetch it anew") from error
-    try:
-        facts = json.loads(facts or "null")
-    except ValueError as error:
-        raise BadInput(f"{path} is damaged: its facts are no JSON ({error}); train again or fetch it anew") from error
+        with open(path, "rb") as file:
+            pickled = file.read(4).startswith(PICKLES)
+        if pickled:
+            reason = f"{path} is a pickle, as torch.save writes it, and can run any code when read"
+            raise BadInput(f"{reason}; give a .safetensors file") from error
+        raise BadInput(f"{path} is not a whole safetensors file ({error}); {cure}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is damaged: its facts are no JSON ({error}); {cure}") from error
     if not isinstance(facts, dict):
-        raise BadInput(f"{path} holds tensors without this project's facts; it was written by another program")
+        reason = f"{path} holds tensors without this project's facts"
+        raise BadInput(f"{reason}; it was written by another program")
+    named = facts.pop("sha256", None)
+    if named is not None and named != digest(tensors, facts):
+        raise BadInput(f"{path} is damaged: it does not give the digest that it names; {cure}")
     return tensors, facts
 
 
-def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Copy tensors into the model. BadInput when names or shapes differ: the checkpoint is of another recipe."""
+def fact(facts: dict, name: str, kind: type, path: Path):
+    """The fact of that name. BadInput when the file at `path` lacks it or it is not of `kind`."""
+    cure = "fetch it again, or train anew"
+    if name not in facts:
+        raise BadInput(f"{path} does not say its {name}; {cure}")
+    if type(facts[name]) is not kind:
+        said = f"{name} {reprlib.repr(facts[name])}, which is no {kind.__name__}"
+        raise BadInput(f"{path} says {said}; {cure}")
+    return facts[name]
+
+
+def require_fit(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """BadInput when tensors are no weights of this model: other names or shapes, or not finite."""
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
-        name = min(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-        raise BadInput(
-            f"{where} is of another recipe: {name} has shape {found.get(name, 'none')} in the file "
-            f"and {expected.get(name, 'none')} in the model; name the recipe it was trained with"
-        )
+        name = min(n for n in expected | found if expected.get(n) != found.get(n))
+        there, here = found.get(name, "none"), expected.get(name, "none")
+        shapes = f"{reprlib.repr(name)} has shape {there} in the file and {here} in the model"
+        cure = "name the recipe it was trained with"
+        raise BadInput(f"{where} is of another recipe: {shapes}; {cure}")
+    for name, tensor in tensors.items():
+        if not (tensor.is_floating_point() and tensor.float().isfinite().all()):
+            reason = f"{where} holds {tensor.dtype} in {name} that are not all finite floats"
+            raise BadInput(f"{reason}; take another checkpoint or train again")
+
+
+def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Copy tensors into the model. BadInput, before anything is copied, when they do not fit."""
+    require_fit(model, tensors, where)
     model.load_state_dict(tensors)

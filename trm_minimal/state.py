@@ -44,6 +44,7 @@ class TrainState:
                 "change --batch"
             )
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
+        self.last_step = recipe.steps
         self.workers = workers
         self.model = build_model(recipe, task.vocab_size, task.length, seed).to(device)
         self.ema = EMA(self.model, recipe.ema)
@@ -97,10 +98,20 @@ class TrainState:
         """Continue from `path`. BadInput when it was written for other `facts`, naming each."""
         tensors, found = checkpoint.load(path)
         if changed := differences(facts, {name: found.get(name) for name in facts}):
-            raise BadInput(
-                f"{path} was written by a run with another {', another '.join(changed)}; "
-                "resume with the same, or start anew"
-            )
+            changed = ["kind"] if "kind" in changed else changed  # then the rest is no wonder
+            names = ", another ".join(changed[:5]) + (" and more" if changed[5:] else "")
+            cure = "resume with the same, or start anew"
+            raise BadInput(f"{path} was written by a run with another {names}; {cure}")
+        try:
+            self.restore(tensors, found, path)
+        except BadInput:
+            raise
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = f"{path} is no whole training state ({type(error).__name__} {error!s:.200})"
+            raise BadInput(f"{reason}; start anew") from error
+
+    def restore(self, tensors: dict[str, Tensor], found: dict, path) -> None:
+        """Take over what a file held. Of a spoilt file, half is taken: the state is of no use."""
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             part, rest = name.split("/", 1)
@@ -117,6 +128,22 @@ class TrainState:
         for name, tensor in parts.get("optimizer", {}).items():
             index, key = name.split("/")
             moments.setdefault(int(index), {})[key] = tensor
+        self.require_moments(moments)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        self.scaler.load_state_dict(found["scaler"])
-        self.step, self.curve, self.seconds = found["step"], found["curve"], found["seconds"]
+        self.scaler.load_state_dict(checkpoint.fact(found, "scaler", dict, path))
+        self.step = checkpoint.fact(found, "step", int, path)
+        self.curve = checkpoint.fact(found, "curve", list, path)
+        self.seconds = checkpoint.fact(found, "seconds", float, path)
+        if not 0 <= self.step <= self.last_step:
+            reason = f"{path} says step {self.step} of {self.last_step}"
+            raise BadInput(f"{reason}; start anew")
+
+    def require_moments(self, moments: dict[int, dict[str, Tensor]]) -> None:
+        """ValueError when one has not the shape of its weight, or is missing where others have it."""
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        kinds = {frozenset(of_weight) for of_weight in moments.values()}
+        if any(some < others for some in kinds for others in kinds):
+            raise ValueError("a moment of the optimizer is missing")
+        for index, of_weight in moments.items():
+            if any(moment.ndim and moment.shape != weights[index].shape for moment in of_weight.values()):
+                raise ValueError(f"a moment of weight {index} has another shape")

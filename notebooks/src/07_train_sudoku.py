@@ -29,6 +29,7 @@ from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
 from trm_minimal.lab import bench, recipes
 from trm_minimal.lab.records import runs
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.model import count_parameters
 from trm_minimal.show import boards
 from trm_minimal.show.style import COLOURS, INK, LOOKS, STROKES, Look, strokes, use_style
@@ -45,7 +46,7 @@ torch.set_num_threads(1)
 # perfect, as the records below show. Here it gets the puzzle with the highest rating of our hard test set.
 
 # %% tags=["figure"]
-easy_net, easy_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
+easy_net, easy_recipe, _ = load_model(CHECKPOINTS / "sudoku_9x9.safetensors")
 hard = sudoku.load("sudoku-generated")
 hard_rows = files.read_csv(files.PUZZLES / "sudoku-generated" / "test.csv")
 rating_N = torch.tensor([int(row.rating) for row in hard_rows])

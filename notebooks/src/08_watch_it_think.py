@@ -24,6 +24,7 @@ from torch.nn.functional import one_hot, pad
 
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.lab.records import runs, score
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.show import boards
 from trm_minimal.show.frames import View
 from trm_minimal.show.steppers import Playground, Stepper, Thinker
@@ -42,7 +43,7 @@ torch.set_num_threads(1)
 # the net would answer **if it stopped thinking there**.
 
 # %% tags=["figure"]
-maze_net, maze_recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
+maze_net, maze_recipe, _ = load_model(CHECKPOINTS / "maze_9x9.safetensors")
 mazes, depth = maze_recipe.task(), maze_recipe.test_depth
 first = trace(maze_net, mazes.test.inputs_NL[:100], 1, depth)
 opening = int((first.tokens_KNL[-1] != mazes.test.labels_NL[:100]).sum(1).argmax())
@@ -149,7 +150,7 @@ stands_KNL, now_KNL, maze_q_KN = survey(
 films = [stands_KNL]
 for seed in (1, 2):
     weights = runs.RUNS / "maze_9x9" / f"cpu-{seed}" / "weights.safetensors"
-    net = runs.load_model(weights)[0]
+    net = load_model(weights)[0]
     films += survey(net, inputs_NL, 3, depth, lambda run: (run.tokens_KNL,))
 
 # %% tags=["figure"]
@@ -287,7 +288,7 @@ print("Figure: mean settling time of three nets, two panels. Left, off the path,
 # The same for Sudoku. Its easy 9x9 puzzles have one to seven candidates in an empty cell.
 
 # %% tags=["figure"]
-sudoku_net, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
+sudoku_net, sudoku_recipe, _ = load_model(CHECKPOINTS / "sudoku_9x9.safetensors")
 given_NL, solved_NL = sudoku_recipe.task().test
 answer_KNL, sure_KNL = survey(sudoku_net, given_NL, 3, depth,
                               lambda run: (run.tokens_KNL, run.confidence_KNL))
@@ -489,7 +490,7 @@ print("Figure: Q of right and wrong answers, median and 5 to 95 % (five or more)
 # %%
 rows, failures = [], []
 for folder in sorted((runs.RUNS / "maze_9x9").glob("cpu-*")):
-    net = runs.load_model(folder / "weights.safetensors")[0]
+    net = load_model(folder / "weights.safetensors")[0]
     scored = runs.Run(folder).eval["test"]["ema"]["exact"]
     flags_SN = torch.tensor([[flag == "1" for flag in row] for row in scored])
     always_N, sometimes_N = flags_SN[8:].all(0), flags_SN[8:].any(0)
@@ -531,7 +532,7 @@ for name, little in (("the net with little exploration", True), ("the three othe
 # %% tags=["figure"]
 shown, lengths_N = {}, (mazes.test.labels_NL == maze.PATH).sum(1)
 for folder, i, moves, _ in failures:
-    net = runs.load_model(runs.RUNS / "maze_9x9" / folder / "weights.safetensors")[0]
+    net = load_model(runs.RUNS / "maze_9x9" / folder / "weights.safetensors")[0]
     replies = trace(net, mazes.test.inputs_NL[i], 16, depth).answers
     tokens_SL, q_S = replies.tokens_SNL[:, 0], replies.q_SN[:, 0]
     mood = f"settled, Q {'above' if q_S[-1] > 0 else 'below'} 0" if not moves else "wandering"
@@ -566,7 +567,7 @@ for mood, (folder, i, tokens_SL, q_S) in shown.items():
 # - Step by call, tick "show what it would answer now", and look for the call at which a wrong branch dies.
 
 # %% tags=["widget"]
-restless = runs.load_model(runs.RUNS / "maze_9x9/cpu-0-little-exploration/weights.safetensors")[0]
+restless = load_model(runs.RUNS / "maze_9x9/cpu-0-little-exploration/weights.safetensors")[0]
 last_failure = list(shown.values())[-1][1]
 Playground(mazes, mazes.test, Thinker("shipped", maze_net, 16, depth),
            Thinker("little exploration", restless, 16, depth), chosen=last_failure)

@@ -1,6 +1,7 @@
 """A puzzle as people hand it over: as text, in a text file, in a CSV. Which family it is of is seen from its signs."""
 
 import hashlib
+import math
 import os
 import re
 from dataclasses import replace
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from trm_minimal.errors import BadInput
 from trm_minimal.tasks import Task, files, maze, sudoku
+
+LONGEST = 100_000  # characters of a file with a puzzle
 
 
 def board_of(question: str) -> Task:
@@ -29,13 +32,29 @@ def task_of_csv(path: Path) -> Task:
     return replace(task, name=str(path), test=(maze if is_maze(first) else sudoku).read(path)[1])
 
 
-def ratings(path: Path) -> list[int]:
-    """The column `rating` of a CSV. BadInput names the first line whose rating is no whole number."""
-    found = [row.rating for row in files.read_csv(path)]
-    for line, rating in enumerate(found, 2):
-        if not rating.isdecimal():
-            raise BadInput(f"{path}, line {line}: the rating {rating!r} is no whole number; leave out --by-rating")
-    return [int(rating) for rating in found]
+def ratings(path: Path) -> list[float]:
+    """The column `rating` of a CSV. BadInput names the first line without a number from 0."""
+
+    def number(line: int, text: str) -> float:
+        try:
+            rating = float(text)
+        except ValueError:
+            rating = -1.0
+        if not 0 <= rating < math.inf:
+            wanted = f"the rating {text[:20]!r} is no number from 0"
+            raise BadInput(f"{path}, line {line}: {wanted}; leave out --by-rating")
+        return rating
+
+    return [number(line, row.rating) for line, row in enumerate(files.read_csv(path), 2)]
+
+
+def text_of(path: Path) -> str:
+    """The text of a file. BadInput when it is longer than any puzzle; it may have no end at all."""
+    with open(path, encoding="utf-8-sig") as file:
+        text = file.read(LONGEST + 1)
+    if len(text) > LONGEST:
+        raise BadInput(f"{path}: is longer than any puzzle; give a puzzle or a text file")
+    return text
 
 
 def read_question(given: str) -> str:
@@ -45,7 +64,7 @@ def read_question(given: str) -> str:
         return files.read_csv(path)[0].question
     try:  # a name has at most 255 characters, a maze may have more
         if path.suffix == ".txt" or os.sep in given or (0 < len(given) < 256 and path.exists()):
-            given = path.read_text(encoding="utf-8-sig")
+            given = text_of(path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); give a puzzle or a text file") from error
     except UnicodeDecodeError as error:

@@ -11,10 +11,11 @@ from trm_minimal.lab.recipes import by_name, describe
 from trm_minimal.lab.records import sweeps
 from trm_minimal.lab.records.provenance import sha256
 from trm_minimal.lab.records.replay import affordable, check_losses, first_losses
-from trm_minimal.lab.records.runs import FIRST_STEPS, Run, load_model
+from trm_minimal.lab.records.runs import FIRST_STEPS, Run
 from trm_minimal.lab.records.score import exact_accuracy, score, scored_sets
 from trm_minimal.lab.records.sweeps import Sweep
 from trm_minimal.lab.records.translate import changed_fields
+from trm_minimal.lab.weights import load_model
 from trm_minimal.tasks import Task
 
 SLICE = 100  # test puzzles of a run that are scored again

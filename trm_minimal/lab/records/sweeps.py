@@ -10,14 +10,20 @@ too: it says where, and all its test puzzles count as wrong.
 import copy
 import hashlib
 import json
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent import futures
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
-from itertools import chain, product
+from itertools import chain, islice, product
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import torch
@@ -158,8 +164,16 @@ def write(path: Path, record: dict) -> None:
     unfinished.replace(path)
 
 
-def _one_thread() -> None:
+def _start_worker(parent: Connection) -> None:
+    """One thread. Ctrl-C is left to the parent; the end comes when its end of a pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+
+    def follow() -> None:
+        wait([parent])  # nothing is ever sent
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def environment(device: str, command: str) -> dict:
@@ -184,27 +198,41 @@ def read(name: str) -> dict[tuple[str, int], dict]:
 
 
 def run(
-    name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, device: str = "cpu"
+    name: str,
+    sweep: Sweep,
+    env: dict,
+    *,
+    only: str = "*",
+    jobs: int = 1,
+    device: str = "cpu",
 ) -> tuple[int, int]:
     """Train the cells whose variant fits `only` and that are not recorded yet.
 
-    (cells done now, cells of the sweep).
+    Returns (cells done now, cells of the sweep). A cell begins when a worker is free, never before;
+    whatever ends this process or this call ends the workers. BadInput when a worker was killed.
     """
-    folder = SWEEPS / name
-    cells = list(sweep.cells())
-    wanted = [
-        (v, s) for v, s in cells if fnmatch(v, only) and not (folder / v / f"{s}.json").exists()
-    ]
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread) as pool:
-        work = [pool.submit(run_cell, name, sweep, v, s, folder, env, device) for v, s in wanted]
+    folder, cells = SWEEPS / name, list(sweep.cells())
+    fits = [(variant, seed) for variant, seed in cells if fnmatch(variant, only)]
+    wanted = [(v, seed) for v, seed in fits if not (folder / v / f"{seed}.json").exists()]
+    coming, running, context = iter(wanted), set(), get_context("spawn")
+    reader, writer = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(reader,))
+    bar = tqdm(total=len(wanted), unit="run", desc=name, smoothing=0)
+    with reader, pool, writer, bar:  # left from the right: workers know before they are awaited
         try:
-            for done in tqdm(
-                as_completed(work), total=len(work), unit="run", desc=name, smoothing=0
-            ):
-                done.result()
-        finally:  # stopped or failed: what has not begun shall not begin
-            pool.shutdown(cancel_futures=True)
-    return len(wanted), len(cells)
+            while True:
+                for cell in islice(coming, jobs - len(running)):
+                    running.add(pool.submit(run_cell, name, sweep, *cell, folder, env, device))
+                if not running:
+                    return len(wanted), len(cells)
+                done, running = futures.wait(running, return_when=futures.FIRST_COMPLETED)
+                for work in done:
+                    work.result()
+                    bar.update()
+        except BrokenProcessPool as error:
+            why = "a process in training was killed, for want of memory perhaps"
+            cure = "the same command goes on, with fewer --jobs if need be"
+            raise BadInput(f"{why}; {cure}") from error
 
 
 def load(path: Path, recipe: Recipe, task: Task) -> TinyRecursiveModel:
