@@ -33,7 +33,8 @@ from trm_minimal.evaluate import answer, cells_by_step, copy_baseline
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import runs, score, sweeps
 from trm_minimal.lab.studies import agreement, compare, registry
-from trm_minimal.lab.studies.ablations import CLAIMED, at_depth
+from trm_minimal.lab.recipes import at_depth
+from trm_minimal.lab.studies.ablations import CLAIMED
 from trm_minimal.lab.studies.compare import Difference
 from trm_minimal.layers import transformer
 from trm_minimal.schedules import warmup
