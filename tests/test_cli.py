@@ -474,6 +474,7 @@ def bad(trained, room):
         ("state.safetensors", "holds a training state, not weights"),
         ("folder.safetensors", "there is no checkpoint at"),
         ("missing.safetensors", "there is no checkpoint at"),
+        ("\x1b[2J\nmissing", r"there is no checkpoint at \x1b[2J\nmissing"),
         ("x" * 300, "File name too long"),
     ],
 )
