@@ -17,8 +17,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from trm_minimal import checkpoint
 from trm_minimal.__main__ import main
+from trm_minimal.engine import checkpoint
 from trm_minimal.evaluate import answer
 from trm_minimal.lab import recipes, weights
 from trm_minimal.lab.records import check, provenance, runs, score
@@ -624,7 +624,7 @@ def test_divergence_ends_with_1_and_names_the_step(room, capsys):
 
 FULL_DISK = """
 import resource, sys
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.__main__ import main
 from trm_minimal.lab import recipes, weights
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))

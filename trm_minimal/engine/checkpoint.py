@@ -115,3 +115,59 @@ def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: s
     """Copy tensors into the model. BadInput, before anything is copied, when they do not fit."""
     require_fit(model, tensors, where)
     model.load_state_dict(tensors)
+
+
+def flat(parts: Mapping[str, Mapping]) -> dict[str, Tensor]:
+    """{"a": {"b": tensor}} -> {"a/b": tensor}, however deep."""
+    named = {}
+    for name, part in parts.items():
+        below = flat(part) if isinstance(part, Mapping) else {"": part}
+        named |= {f"{name}/{rest}" if rest else str(name): tensor for rest, tensor in below.items()}
+    return named
+
+
+def nested(tensors: Mapping[str, Tensor]) -> dict[str, dict]:
+    """The inverse of `flat`."""
+    parts: dict[str, dict] = {}
+    for name, tensor in tensors.items():
+        *rooms, last = name.split("/")
+        room = parts
+        for each in rooms:
+            room = room.setdefault(each, {})
+        room[last] = tensor
+    return parts
+
+
+def differences(wanted: dict, found: dict, within: str = "") -> list[str]:
+    """Where two dictionaries of facts differ, by name; of nested ones the fields."""
+    names = []
+    for name in sorted(wanted.keys() | found.keys()):
+        one, other = wanted.get(name), found.get(name)
+        if isinstance(one, dict) and isinstance(other, dict) and not within:
+            names += differences(one, other, f"{within}{name}.")
+        elif one != other:
+            names.append(within + name)
+    return names
+
+
+def require_facts(wanted: dict, found: dict, path: Path) -> None:
+    """BadInput when the file at `path` was written for other facts, naming each that differs."""
+    changed = differences(wanted, {name: found.get(name) for name in wanted})
+    if changed:
+        changed = ["kind"] if "kind" in changed else changed  # then the rest is no wonder
+        names = ", another ".join(changed[:5]) + (" and more" if changed[5:] else "")
+        cure = "resume with the same, or start anew"
+        raise BadInput(f"{path} was written by a run with another {names}; {cure}")
+
+
+def require_moments(optimizer, moments: dict[int, dict[str, Tensor]], path: Path) -> None:
+    """BadInput when a moment is missing, or has not the shape of its weight."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    kinds = {frozenset(of_weight) for of_weight in moments.values()}
+    if any(some < others for some in kinds for others in kinds):
+        raise BadInput(f"{path} lacks a moment of the optimizer; start anew")
+    for index, of_weight in moments.items():
+        for moment in of_weight.values():
+            if moment.ndim and moment.shape != weights[index].shape:
+                reason = f"{path} has a moment of another shape than weight {index}"
+                raise BadInput(f"{reason}; start anew")
