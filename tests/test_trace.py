@@ -1,16 +1,25 @@
 """A trace is the model's own run: the same states, bit for bit, and nothing about the model is changed."""
 
 from functools import partial
+from threading import Thread
 
 import pytest
 import torch
 from torch import nn
 
+from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer
 from trm_minimal.lab.parts.blocks import grid_convolution
+from trm_minimal.lab.parts.latents import (
+    TwoNets,
+    several_latents,
+    single_latent,
+    two_net_recursion,
+)
 from trm_minimal.layers import GridRotary, SelfAttention, mlp_mixer, transformer
 from trm_minimal.model import RandomInit, TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual
+from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import Depth
 from trm_minimal.show.trace import Position, trace, traces
 from trm_minimal.tasks import maze, sudoku
@@ -124,18 +133,16 @@ def test_attention_maps_make_what_the_layer_gave():
     model, inputs_NL = build("attention")
     run = trace(model, inputs_NL, N_SUP, DEPTH)
     layers = [part for part in model.net.modules() if isinstance(part, SelfAttention)]
-    given, gave = [], []
-    hooks = [layer.register_forward_pre_hook(lambda _, x: given.append(x[0])) for layer in layers]
-    hooks += [layer.register_forward_hook(lambda _, x, out: gave.append(out)) for layer in layers]
-    maps = run.attention(4)
-    for hook in hooks:
-        hook.remove()
+    maps, given, gave = run.attention(4), [], []
+    for layer in layers:
+        layer.register_forward_hook(lambda _, x, out: given.append(x[0]) or gave.append(out))
+    with torch.inference_mode():
+        model.net(*run.injection(4))
     assert [list(seen.shape) for seen in maps] == [[5, 2, 38, 38]] * 2
     for layer, x_NLD, out_NLD, seen_NHLL in zip(layers, given, gave, maps, strict=True):
         with torch.inference_mode():
             seen_NHLK = seen_NHLL @ layer.queries_keys_values(x_NLD)[2]
             assert torch.allclose(layer.out(seen_NHLK.transpose(1, 2).flatten(2)), out_NLD, atol=1e-5)
-    assert not any(layer._forward_hooks for layer in layers)
     assert trace(*build("mixer"), N_SUP, DEPTH).attention(4) == []
 
 
@@ -153,14 +160,83 @@ def test_batches_of_traces_are_one_trace_in_pieces():
     assert torch.allclose(torch.cat([part.q_KN for part in parts], dim=1), whole.q_KN, atol=1e-4)
 
 
-def test_a_recursion_with_other_calls_is_refused_and_leaves_no_hook():
-    def once(net, x, y, z, n, T, grad_rounds=1):
-        return net(y, z), net(z, x)
+def too_few(net, x, y, z, n, T, grad_rounds=1):
+    return deep_recursion(net, x, y, z, n, T - 1)
 
-    model, inputs_NL = build(recursion=once)
-    with pytest.raises(ValueError, match="called the net 6 times, not 18"):
+
+def y_first(net, x, y, z, n, T, grad_rounds=1):
+    return net(y, z), net(z, x)
+
+
+def copied(net, x, y, z, n, T, grad_rounds=1):
+    return deep_recursion(net, x, y.clone(), z.clone(), n, T)
+
+
+def other_end(net, x, y, z, n, T, grad_rounds=1):
+    y, z = deep_recursion(net, x, y, z, n, T)
+    return 2 * y, z
+
+
+@pytest.mark.parametrize(
+    "recursion, latents, seen",
+    [
+        (single_latent, 1, "call 3 of the net renews z where y is due"),
+        (several_latents, 2, "call 1 of the net renews a state that is neither y nor z where z is due"),
+        (y_first, 1, "call 1 of the net renews y where z is due"),
+        (copied, 1, "call 1 of the net renews a state that is neither y nor z"),
+        (too_few, 1, r"calls the net 3 times a step, not T \(n \+ 1\) = 6 times"),
+        (other_end, 1, "ends with another y or z than its net gave last"),
+    ],
+)
+def test_a_recursion_whose_states_have_no_name_is_refused(recursion, latents, seen):
+    model, inputs_NL = build(recursion=recursion, latents=latents)
+    with pytest.raises(BadInput, match=seen) as caught:
         trace(model, inputs_NL, N_SUP, DEPTH)
-    assert not model.net._forward_hooks and model.training
+    assert "traced" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("recurrence", [Replace, Gated])
+def test_a_model_of_two_nets_is_traced_too(recurrence):
+    model, inputs_NL = build("attention", recurrence, net=TwoNets, recursion=two_net_recursion)
+    run = trace(model, inputs_NL, N_SUP, DEPTH)
+    with torch.inference_mode():
+        own = list(model.deep_supervision(inputs_NL.long(), N_SUP, *DEPTH))
+    for step, prediction in enumerate(own, start=1):
+        k = run.moment(step)
+        assert torch.equal(run.y(k), prediction.y) and torch.equal(run.z(k), prediction.z)
+    k = run.moment(2)
+    tokens_NL, q_N = run.peek(k - 1)
+    assert torch.equal(tokens_NL, run.tokens_KNL[k]) and torch.equal(q_N, run.q_KN[k])
+    parts = {"z": model.net.latent, "y": model.net.answer}
+    for moment in (k - 1, k):
+        state = run.position(moment).state
+        with torch.inference_mode():
+            new = parts[state](*run.injection(moment))
+        assert torch.equal(new, (run.y if state == "y" else run.z)(moment))
+        assert len(run.attention(moment)) == 2
+
+
+def test_two_runs_of_one_model_at_once_do_not_meet():
+    """Three threads trace and look at attention while this one calls the net on its own."""
+    model, inputs_NL = build("attention")
+    alone = [trace(model, part_NL, N_SUP, DEPTH) for part_NL in inputs_NL[:3]]
+    maps = [run.attention(4) for run in alone]
+    failed = []
+
+    def think(number: int) -> None:
+        for _ in range(8):
+            run = trace(model, inputs_NL[number], N_SUP, DEPTH)
+            same = [torch.equal(a, b) for a, b in zip(run.renewed, alone[number].renewed, strict=True)]
+            same += [torch.equal(a, b) for a, b in zip(run.attention(4), maps[number], strict=True)]
+            failed.extend([number] * (not all(same)))
+
+    threads = [Thread(target=think, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        model.net(*alone[0].injection(1))
+        assert model.training and not any(part._forward_hooks for part in model.modules())
+    assert not failed
 
 
 def test_repr_says_what_it_holds():
