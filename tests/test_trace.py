@@ -221,14 +221,13 @@ def test_two_runs_of_one_model_at_once_do_not_meet():
     model, inputs_NL = build("attention")
     alone = [trace(model, part_NL, N_SUP, DEPTH) for part_NL in inputs_NL[:3]]
     maps = [run.attention(4) for run in alone]
-    failed = []
+    same = []  # a thread that raises adds too few
 
     def think(number: int) -> None:
         for _ in range(8):
             run = trace(model, inputs_NL[number], N_SUP, DEPTH)
-            same = [torch.equal(a, b) for a, b in zip(run.renewed, alone[number].renewed, strict=True)]
-            same += [torch.equal(a, b) for a, b in zip(run.attention(4), maps[number], strict=True)]
-            failed.extend([number] * (not all(same)))
+            for found, own in ((run.renewed, alone[number].renewed), (run.attention(4), maps[number])):
+                same.append(all(torch.equal(a, b) for a, b in zip(found, own, strict=True)))
 
     threads = [Thread(target=think, args=(number,)) for number in range(3)]
     for thread in threads:
@@ -236,7 +235,7 @@ def test_two_runs_of_one_model_at_once_do_not_meet():
     while any(thread.is_alive() for thread in threads):
         model.net(*alone[0].injection(1))
         assert model.training and not any(part._forward_hooks for part in model.modules())
-    assert not failed
+    assert same == [True] * 48
 
 
 def test_repr_says_what_it_holds():

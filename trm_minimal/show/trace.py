@@ -1,6 +1,7 @@
 """Record every state of a run from outside: a recorder takes the place of the net in the recursion.
 
-The model computes what it always does and is not touched, so two runs of one model cannot meet. Moment 0 is before any call of the net, moment k after the k-th. Dimension key: N puzzles, L cells (in
+The model computes what it always does and is not touched, so two runs of one model cannot meet.
+Moment 0 is before any call of the net, moment k after the k-th. Dimension key: N puzzles, L cells (in
 states with the prefix), D width, H heads, K moments (the first letter) or head width, V vocabulary.
 """
 
