@@ -15,8 +15,8 @@ from trm_minimal.show.boards import draw_board, film_strip
 from trm_minimal.show.player import gif
 from trm_minimal.show.style import STROKES
 from trm_minimal.show.trace import Trace, trace
+from trm_minimal.state import build_model
 from trm_minimal.tasks import Task
-from trm_minimal.train import build_model
 
 STEPS = (0, 1, 2, 3, 16)
 FAMILIES = {"Sudoku": "ablate_sudoku", "mazes": "ablate_maze"}
