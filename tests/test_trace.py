@@ -10,12 +10,7 @@ from torch import nn
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer
 from trm_minimal.lab.parts.blocks import grid_convolution
-from trm_minimal.lab.parts.latents import (
-    TwoNets,
-    several_latents,
-    single_latent,
-    two_net_recursion,
-)
+from trm_minimal.lab.parts.rounds import TwoNets, one_step, several_z, single_z, two_nets
 from trm_minimal.layers import GridRotary, SelfAttention, mlp_mixer, transformer
 from trm_minimal.model import RandomInit, TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual
@@ -160,6 +155,10 @@ def test_batches_of_traces_are_one_trace_in_pieces():
     assert torch.allclose(torch.cat([part.q_KN for part in parts], dim=1), whole.q_KN, atol=1e-4)
 
 
+def with_round(one_round):
+    return partial(deep_recursion, one_round=one_round)
+
+
 def too_few(net, x, y, z, n, T, grad_rounds=1):
     return deep_recursion(net, x, y, z, n, T - 1)
 
@@ -180,8 +179,8 @@ def other_end(net, x, y, z, n, T, grad_rounds=1):
 @pytest.mark.parametrize(
     "recursion, latents, seen",
     [
-        (single_latent, 1, "call 3 of the net renews z where y is due"),
-        (several_latents, 2, "call 1 of the net renews a state that is neither y nor z where z is due"),
+        (with_round(single_z), 1, "call 3 of the net renews z where y is due"),
+        (with_round(several_z), 2, "call 1 of the net renews a state that is neither y nor z where z is due"),
         (y_first, 1, "call 1 of the net renews y where z is due"),
         (copied, 1, "call 1 of the net renews a state that is neither y nor z"),
         (too_few, 1, r"calls the net 3 times a step, not T \(n \+ 1\) = 6 times"),
@@ -195,9 +194,9 @@ def test_a_recursion_whose_states_have_no_name_is_refused(recursion, latents, se
     assert "traced" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("recurrence", [Replace, Gated])
-def test_a_model_of_two_nets_is_traced_too(recurrence):
-    model, inputs_NL = build("attention", recurrence, net=TwoNets, recursion=two_net_recursion)
+@pytest.mark.parametrize("one_round", [two_nets, partial(one_step, one_round=two_nets)])
+def test_a_model_of_two_nets_is_traced_too(one_round):
+    model, inputs_NL = build("attention", net=TwoNets, recursion=with_round(one_round))
     run = trace(model, inputs_NL, N_SUP, DEPTH)
     with torch.inference_mode():
         own = list(model.deep_supervision(inputs_NL.long(), N_SUP, *DEPTH))

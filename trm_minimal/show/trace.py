@@ -17,7 +17,7 @@ from torch import Tensor
 
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import Answers
-from trm_minimal.lab.parts.latents import TwoNets
+from trm_minimal.lab.parts.rounds import TwoNets
 from trm_minimal.layers import SelfAttention
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.schedules import Depth
