@@ -22,7 +22,7 @@ LOADERS = {
     "sudoku-6x6": sudoku.load,
     "sudoku-generated": sudoku.load,
     "maze-9x9": maze.load,
-    "maze-generated": lambda name: maze.load(name, symmetries=maze.none),
+    "maze-generated": lambda name: maze.load(name, symmetries=maze.no_symmetries),
 }
 KINDS = {"given", "answer", "right", "wrong", "missing", "changed"}
 

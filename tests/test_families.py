@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from trm_minimal.tasks import Puzzles, maze, stay, sudoku, toys
+from trm_minimal.tasks import Puzzles, maze, sudoku, toys, unmoved
 
 FAMILIES = {
     "sudoku-4x4": lambda: sudoku.load("sudoku-4x4"),
@@ -33,7 +33,7 @@ def test_a_move_has_an_inverse(task):
 
 
 def test_the_inverse_of_no_move_is_no_move():
-    move = stay(3, torch.Generator(), length=5, vocab=4)
+    move = unmoved(3, torch.Generator(), length=5, vocab=4)
     assert all(torch.equal(a, b) for a, b in zip(move.inverse(), move, strict=True))
 
 

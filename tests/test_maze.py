@@ -212,7 +212,7 @@ def test_none_moves_nothing():
     boards = tokens(maze.perfect_maze(5, seeded())[0])
     generator = seeded()
     before = generator.get_state()
-    assert torch.equal(maze.none(5)(1, generator)(boards), boards) and torch.equal(generator.get_state(), before)
+    assert torch.equal(maze.no_symmetries(5)(1, generator)(boards), boards) and torch.equal(generator.get_state(), before)
 
 
 def test_turned_labels_break_the_rule_on_the_published_mazes_and_relabelled_ones_do_not(published):
@@ -392,9 +392,9 @@ def test_load_wants_unique_paths_for_the_dihedral_symmetries(tmp_path):
     for split, part in rows.items():
         files.write_csv(tmp_path / "loops" / f"{split}.csv", part)
     for prepare in (None, maze.relabelled):
-        with pytest.raises(BadInput, match=r"loops: .*symmetries=none.*prepare=relabelled"):
+        with pytest.raises(BadInput, match=r"loops: .*symmetries=no_symmetries.*prepare=relabelled"):
             maze.load("loops", tmp_path, prepare=prepare)
-    task = maze.load("loops", tmp_path, symmetries=maze.none, prepare=maze.relabelled)
+    task = maze.load("loops", tmp_path, symmetries=maze.no_symmetries, prepare=maze.relabelled)
     assert (len(task.train), len(task.validation), len(task.test)) == (18 * 8, 2, 5)
     assert torch.equal(maze.labels(task.train.inputs_NL)[0], task.train.labels_NL)
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from trm_minimal.errors import BadInput
-from trm_minimal.tasks import Puzzles, files, stay, sudoku
+from trm_minimal.tasks import Puzzles, files, sudoku, unmoved
 from trm_minimal.tasks.sudoku import FOUR, NINE, SIX
 
 SHAPES = pytest.mark.parametrize("shape", [FOUR, SIX, NINE], ids=["4x4", "6x6", "9x9"])
@@ -329,12 +329,12 @@ def test_a_grid_that_breaks_one_kind_of_unit_alone_is_no_solution(kind):
 
 def test_check_reads_zeros_dots_and_line_breaks():
     row = files.read_csv(files.PUZZLES / "sudoku-generated" / "test.csv")[0]
-    dots = sudoku.check(NINE, row.question)
+    dots = sudoku.parse(NINE, row.question)
     assert len(row.question) == 81 and "." in row.question
     assert dots.tolist() == [1 if char == "." else int(char) + 1 for char in row.question]
-    assert torch.equal(dots, sudoku.check(NINE, row.question.replace(".", "0")))
+    assert torch.equal(dots, sudoku.parse(NINE, row.question.replace(".", "0")))
     lines = "\n".join(row.question[i : i + 9] for i in range(0, 81, 9))
-    assert torch.equal(dots, sudoku.check(NINE, lines + "\n"))
+    assert torch.equal(dots, sudoku.parse(NINE, lines + "\n"))
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_check_reads_zeros_dots_and_line_breaks():
 )
 def test_bad_input_is_told_in_one_sentence(question, parts):
     with pytest.raises(BadInput) as caught:
-        sudoku.check(SIX, question, "board 7")
+        sudoku.parse(SIX, question, "board 7")
     message = str(caught.value)
     assert message.startswith("board 7: ") and message.endswith(".") and "\n" not in message
     assert all(part in message for part in parts), message
@@ -365,7 +365,7 @@ def test_the_cell_named_for_several_solutions_is_open():
     question, _ = sudoku.generate(SIX, 0, seeded())
     cell = next(i for i, char in enumerate(question) if char != ".")
     with pytest.raises(BadInput) as caught:
-        sudoku.check(SIX, question[:cell] + "." + question[cell + 1 :])
+        sudoku.parse(SIX, question[:cell] + "." + question[cell + 1 :])
     row, column, one, two = map(
         int, re.search(r"row (\d), column (\d) may be (\d) or (\d)", str(caught.value)).groups()
     )
@@ -379,7 +379,7 @@ def test_the_cell_named_for_several_solutions_is_open():
 def test_a_puzzle_that_cannot_be_decided_does_not_hang(monkeypatch):
     monkeypatch.setattr(sudoku, "PATIENCE", 300)
     with pytest.raises(BadInput, match="neither solved nor refuted after 300 guesses"):
-        sudoku.check(NINE, NO_SOLUTION_TELLS)
+        sudoku.parse(NINE, NO_SOLUTION_TELLS)
 
 
 def test_draw():
@@ -459,7 +459,7 @@ def test_readme_names_every_file_with_its_hash_and_count(name):
 
 
 def test_symmetries_are_a_part_that_is_passed_in():
-    task = sudoku.load("sudoku-4x4", symmetries=lambda shape: partial(stay, length=shape.length, vocab=shape.size + 2))
+    task = sudoku.load("sudoku-4x4", symmetries=lambda shape: partial(unmoved, length=shape.length, vocab=shape.size + 2))
     move = task.symmetries(3, seeded())
     assert torch.equal(move(task.test.inputs_NL[:3]), task.test.inputs_NL[:3].long())
 
