@@ -59,7 +59,7 @@ def _mark(mark: Mark, centres: list[tuple[float, float]]) -> str:
         return _path(_disc(half - 0.5), centres, f'fill="{PAGE}" stroke="{colour}" stroke-width="2.5"')
     if mark.glyph == CROSS:
         return _path(_cross(half - 3), centres, f'fill="none" stroke="{colour}" stroke-width="4"')
-    size, weight = min(24 * mark.size, 15), "bold" if mark.bold else "normal"
+    size, weight = min((24 if mark.glyph else 26) * mark.size, 15), "bold" if mark.bold else "normal"
     text = escape(mark.glyph or LOOKS[mark.kind].sign)
     put = "".join(f'<text x="{x:g}" y="{y + 0.35 * size:g}">{text}</text>' for x, y in centres)
     style = f'font-size="{size:g}" {filled} font-weight="{weight}"'
@@ -106,8 +106,11 @@ def draw(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None, width: in
 
 
 def picture(values_RC: np.ndarray) -> str:
-    """Numbers in 0..1 as a PNG of one pixel each (cividis: dark is 0, bright is 1), as the text of a data address."""
-    pixels = (colormaps["cividis"](np.clip(values_RC, 0, 1))[..., :3] * 255).astype(np.uint8)
+    """Numbers in 0..1 as a PNG of one pixel each, as the text of a data address.
+
+    cividis: dark is 0, or no number at all; bright is 1.
+    """
+    pixels = (colormaps["cividis"](np.clip(np.nan_to_num(values_RC), 0, 1))[..., :3] * 255).astype(np.uint8)
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return "data:image/png;base64," + b64encode(file.getvalue()).decode()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-KINDS = ("given", "answer", "right", "missing", "wrong", "changed")  # in the order they are drawn
+KINDS = ("changed", "given", "answer", "right", "missing", "wrong")  # in the order they are drawn
 FILL, DISC, RING, CROSS = "fill", "disc", "ring", "cross"  # shapes; every other glyph is a text
 CENTRE, BESIDE, CORNER, BELOW = (0.5, 0.5), (0.42, 0.54), (0.8, 0.22), (0.84, 0.82)
 SPOKEN = {"_": "padding", ".": "empty", " ": "empty"}  # unless a family has other names
@@ -88,6 +88,7 @@ class Face:
     spoken: Mapping[str, str] = field(default_factory=dict)  # names of symbols in sentences
     brushes: Mapping[str, str] = field(default_factory=dict)  # of an editor, in order: name -> symbol
     boxes: tuple[int, int] | None = (0, 0)  # a thick line after so many rows, columns; None: no lines
+    several: str = "right answers"  # what a question has that has more than one
 
     def says(self, symbol: str) -> str:
         """The name of a symbol in a sentence."""

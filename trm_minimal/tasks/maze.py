@@ -322,7 +322,7 @@ def canonical(question: str) -> str:
 def marks(cell: Cell) -> list[Mark]:
     """Walls and ends are filled cells, the path is discs: green where right, an orange ring where it
     is missing, and a cross on every other wrong cell."""
-    found = []
+    found = [Mark("changed", FILL, "changed")] if cell.changed and not cell.given else []
     if cell.symbol == "#":
         found.append(Mark("given", FILL, "ink"))
     elif cell.symbol in "SG":  # legible, though in large mazes that covers a bit of the neighbours
@@ -330,8 +330,6 @@ def marks(cell: Cell) -> list[Mark]:
         found.append(Mark("given", cell.symbol, "ink", 0.75, bold=True, least=7))
     elif cell.given:
         found.append(Mark("given", FILL, "given"))
-    elif cell.changed:
-        found.append(Mark("changed", FILL, "changed"))
     if cell.symbol == "o" and cell.right:
         found.append(Mark("right", DISC, "right", 0.65))
     elif cell.symbol == "o" and not cell.wrong:
@@ -351,6 +349,7 @@ FACE = Face(
     spoken={"#": "wall", " ": "free", "o": "path"},
     brushes={"wall": "#", "free": " ", "start S": "S", "goal G": "G"},
     boxes=None,
+    several="equally short ways",
 )
 
 
