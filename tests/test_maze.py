@@ -121,9 +121,9 @@ def test_a_noise_maze_is_one_of_many_walls_and_several_shortest_paths():
         maze.noise_maze(4, seeded(), min_path=60)
 
 
-@pytest.mark.parametrize("size", [-1, 0, 1, 3, 8])
-def test_a_size_without_rooms_is_refused(size):
-    with pytest.raises(BadInput, match=f"size {size} has no frame and rooms"):
+@pytest.mark.parametrize("size", [-1, 0, 1, 3, 8, 183, 10_001])
+def test_a_size_without_rooms_or_without_end_is_refused(size):
+    with pytest.raises(BadInput, match=f"size {size}: .* an odd size from 5 to 181"):
         maze.perfect_maze(size, seeded())
 
 
@@ -333,6 +333,70 @@ def test_parse_keeps_spaces_at_the_ends_and_undoes_draw():
     assert torch.equal(maze.parse(maze.draw(3, maze.parse(text))), maze.parse(text))
     with pytest.raises(BadInput, match="5 x 5 = 25"):
         maze.parse(text, size=5)
+
+
+def lines(*rows):
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        (lines("###", "SG#", "#"), "row 3 has 1 of 3 characters; an editor may have cut spaces"),
+        (lines("S", "###", "#G#"), "row 1 has 1 of 3 characters; an editor may have cut spaces"),
+        (lines("S  #", "###", "#G#"), "row 2 has 3 of 4 characters; an editor may have cut spaces"),
+        (lines("S  #", "   ", "    ", " G  ", "    "), "row 1 has 4 of 5 characters"),
+        (lines("#" * 27, "#S" + " " * 23 + "G#", "#" * 27), "has 3 rows of 27 characters"),  # 81 in all
+        (lines(*["#########"] * 4), "has 4 rows of 9 characters"),  # 36 in all
+        (lines("S G", ""), "no text"),  # one row and its line feed
+    ],
+)
+def test_where_there_are_lines_a_board_is_square(text, told):
+    if told == "no text":
+        assert maze.cells(text) == "S G"
+        return
+    with pytest.raises(BadInput, match=f"the maze:? {told}"):
+        maze.parse(text)
+
+
+def test_rows_of_spaces_and_other_line_feeds_stay():
+    rows = ["   ", "S G", "   "]
+    for text in ("\n".join(rows), "\n".join(rows) + "\n", "\r\n".join(rows) + "\r\n", "".join(rows)):
+        assert maze.cells(text) == "".join(rows)
+
+
+# Several shortest ways
+
+
+def test_ways_are_counted_as_networkx_counts_them(braided):
+    for question, _ in braided[:50]:
+        ends = (place(question, "S"), place(question, "G"))
+        ways = len(list(nx.all_shortest_paths(graph(question), *ends)))
+        assert maze.count_paths(tokens(question)[0]) == ways > 1
+    question = maze.perfect_maze(9, seeded())[0]
+    assert maze.count_paths(tokens(question)[0]) == 1
+    room = "S" + " " * 223 + "G"
+    assert maze.count_paths(tokens(room)[0]) == 40_116_600  # of 28 steps 14 go down
+
+
+def test_the_nearest_way_is_the_shortest_one_with_most_cells_in_common(braided):
+    """Against all of them; a shortest way is nearest to itself, and to nothing the labelled one is."""
+    generator = seeded(3)
+    for question, answer in braided[:30]:
+        inputs_L, labels_L = tokens(question, answer)
+        size, cells = round(len(question) ** 0.5), graph(question)
+        ways = []
+        for way in nx.all_shortest_paths(cells, place(question, "S"), place(question, "G")):
+            way_L = inputs_L.clone()
+            way_L[[r * size + c for r, c in way[1:-1]]] = PATH
+            ways.append(way_L)
+            assert torch.equal(maze.nearest_path(inputs_L, labels_L, way_L), way_L)
+        assert torch.equal(maze.nearest_path(inputs_L, labels_L, inputs_L), labels_L)
+        noisy_L = torch.where(torch.rand(size * size, generator=generator) < 0.5, PATH, inputs_L)
+        shared = [int(((way_L == PATH) & (noisy_L == PATH)).sum()) for way_L in ways]
+        found_L = maze.nearest_path(inputs_L, labels_L, noisy_L)
+        assert int(((found_L == PATH) & (noisy_L == PATH)).sum()) == max(shared)
+        assert maze.is_shortest_path(inputs_L[None], found_L[None]).all()
 
 
 @pytest.mark.parametrize(

@@ -163,9 +163,20 @@ def test_make_keeps_its_promises(shape, givens):
 def test_make_says_when_more_is_asked_for_than_there_is():
     with pytest.raises(BadInput, match="only 13 different puzzles"):
         sudoku.make(FOUR, {"train": 12, "test": 2}, range(4, 5), seeded())
-    for givens, counts in ((range(30, 99), {"train": 1}), (range(10, 17), {"train": 0})):
-        with pytest.raises(BadInput, match="0 to 36 givens"):
-            sudoku.make(SIX, counts, givens, seeded())
+    for givens in (range(30, 99), range(30, 21), range(-1, 5)):
+        with pytest.raises(BadInput, match=r"6x6 Sudoku: .* givens are asked for; .* from 0 to 36"):
+            sudoku.make(SIX, {"train": 1}, givens, seeded())
+    with pytest.raises(BadInput, match="one puzzle at least"):
+        sudoku.make(SIX, {"train": 0}, range(10, 17), seeded())
+
+
+def test_make_refuses_givens_that_no_grid_spares(monkeypatch):
+    """6x6 puzzles have 8 clues or more: asked for 5, none comes with 9 and no word."""
+    monkeypatch.setattr(sudoku, "MISSES", 20)
+    with pytest.raises(BadInput, match=r"none of 20 .* at most 5 givens; (8|9|10) were the fewest"):
+        sudoku.make(SIX, {"train": 3}, range(5, 6), seeded())
+    rows = sudoku.make(SIX, {"train": 10}, range(5, 11), seeded())["train"]
+    assert len(rows) == 10 and all(36 - row.question.count(".") <= 10 for row in rows)
 
 
 @SHAPES
@@ -342,10 +353,9 @@ def test_check_reads_zeros_dots_and_line_breaks():
     [
         ("1" * 35, ["35 characters", "16", "36", "81"]),
         ("." * 81, ["81 characters", "6x6", "36"]),
-        ("." * 8 + "x" + "." * 27, ["'x'", "row 2, column 3", "1 to 6"]),
+        ("." * 8 + "y" + "." * 27, ["'y'", "row 2, column 3", "1 to 6"]),
         ("." * 13 + "7" + "." * 22, ["'7'", "row 3, column 2"]),
         ("." * 13 + "²" + "." * 22, ["'²'", "row 3, column 2"]),
-        ("." * 13 + "_" + "." * 22, ["'_'", "row 3, column 2"]),
         ("." * 7 + "4...4" + "." * 24, ["4 twice in one row", "row 2, column 2 and in row 2, column 6"]),
         ("." * 7 + "4" + "." * 23 + "4....", ["4 twice in one column", "row 2, column 2 and in row 6, column 2"]),
         ("3......3" + "." * 28, ["3 twice in one box", "row 1, column 1 and in row 2, column 2"]),
@@ -359,6 +369,66 @@ def test_bad_input_is_told_in_one_sentence(question, parts):
     message = str(caught.value)
     assert message.startswith("board 7: ") and message.endswith(".") and "\n" not in message
     assert all(part in message for part in parts), message
+
+
+LINES = (".783..9.1 ...7....4 96.18..75 .9657...3 8.24..6.. 743...5.8 ..1265789 68.93.452 5.......6").split()
+WRITTEN = {
+    "as printed": sudoku.draw(NINE, tokens(NINE, ["".join(LINES)])[0]),
+    "lines": "\n".join(LINES),
+    "Windows": "\ufeff" + "\r\n".join(LINES) + "\r\n\r\n",
+    "one line": "".join(LINES),
+    "spaces": " ".join("".join(LINES)),
+    "dashes": "\n".join(LINES).replace(".", "-"),
+    "stars": "\n".join(LINES).replace(".", "*"),
+    "underscores": "\n".join(LINES).replace(".", "_"),
+    "x": "".join(LINES).replace(".", "x"),
+    "zeros and commas": "\n".join(",".join(line) for line in LINES).replace(".", "0"),
+    "nothing between commas": "\n".join(",".join(line) for line in LINES).replace(".", ""),
+    "tabs": "\n".join("\t".join(line) for line in LINES).replace(".", ""),
+    "blank cells": "\n".join(LINES).replace(".", " "),
+    "blank cells, cut": "\n".join(line.replace(".", " ").rstrip() for line in LINES),
+    "a frame": "\n".join(["*---+---*", *(f"|{line[:3]}|{line[3:6]}|{line[6:]}|" for line in LINES), "*---+---*"]),
+    "a frame of lines": "┌───┬───┐\n" + "\n".join(f"│{line}│" for line in LINES) + "\n└───┴───┘",
+    "rules of dashes": "\n---------\n".join("\n".join(LINES[i : i + 3]) for i in (0, 3, 6)),
+    "a header": "#AExample\n#S\n" + "\n".join(LINES),
+    "comments": "# easy\n" + "".join(LINES) + " # rated 1.2\n",
+    "a title": "Grid 01\n" + "\n".join(LINES).replace(".", "0"),
+    "the first of two": "".join(LINES) + "\n" + "1" + "." * 80 + "\n",
+    "markup": f'<game data="{"".join(LINES)}"/>',
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_a_board_is_read_as_people_write_it(way):
+    assert sudoku.cells(WRITTEN[way]) == "".join(LINES)
+
+
+def test_rows_of_empty_cells_are_no_rules():
+    """Of dashes, as a rule is, too; or of separators alone."""
+    rows = ["----", "12--", "----", "--34"]
+    for text in ("\n".join(rows), ",,,\n1,2,,\n,,,\n,,3,4\n"):
+        assert sudoku.cells(text) == "".join(rows).replace("-", ".")
+
+
+@SHAPES
+def test_what_is_printed_is_read(shape):
+    for question, answer in some(shape, 3):
+        for text in (question, answer):
+            drawn = sudoku.draw(shape, tokens(shape, [text])[0])
+            assert sudoku.cells(drawn) == sudoku.cells(f"the question\n{drawn}\n") == text
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("\n".join([*LINES[:2], LINES[2][:8], *LINES[3:]]), "row 3 has 8 of 9 cells"),
+        ("\n".join([*LINES[:2], LINES[2] + "1", *LINES[3:]]), "row 3 has 10 of 9 cells"),
+        ("\n".join(LINES[:8]), "it has 8 rows"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named(text, told):
+    with pytest.raises(BadInput, match=f"the Sudoku: {told}; write 4, 6 or 9 rows"):
+        sudoku.cells(text)
 
 
 def test_the_cell_named_for_several_solutions_is_open():

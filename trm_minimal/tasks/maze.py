@@ -22,6 +22,7 @@ from trm_minimal.tasks.face import CROSS, DISC, FILL, RING, Cell, Face, Mark
 
 SYMBOLS = "_# SGo"  # padding, wall, space, start, goal, path
 WALL, SPACE, START, GOAL, PATH = range(1, 6)
+LARGEST = 181  # a side: batches number the cells by 16 bits
 NO_ENDS = str.maketrans("SG", "  ")
 # How often the newest room grows on, else a random one. At 1 there are only 481 layouts of 9x9 up to symmetry, too few
 # to hold some out; at 0.8 more than 5,500, and the mean path (of 8 steps or more) is 13.0 instead of 13.5.
@@ -35,8 +36,8 @@ Symmetries = Callable[[int, torch.Generator], Move]
 @cache
 def _rooms(size: int) -> tuple[list[int], dict[int, tuple[int, ...]]]:
     """The rooms, and the rooms near each of them in the order of the label rule: down, left, right, up."""
-    if size < 5 or size % 2 == 0:
-        raise BadInput(f"a maze of size {size} has no frame and rooms; take an odd size from 5 up.")
+    if not 5 <= size <= LARGEST or size % 2 == 0:
+        raise BadInput(f"size {size}: a maze with frame and rooms has an odd size from 5 to {LARGEST}.")
     rooms = [row * size + column for row in range(1, size, 2) for column in range(1, size, 2)]
     beside = {room: [room + 2 * step for step in (size, -1, 1, -size)] for room in rooms}
     # Two columns past the first or the last is an even column of another row, so never a room.

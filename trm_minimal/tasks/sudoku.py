@@ -9,10 +9,10 @@ Dimension key: B batch, N puzzles, L cells, S size, U units (rows, columns, boxe
 
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from itertools import count, permutations, product
+from itertools import permutations, product
 from math import isqrt
 from pathlib import Path
 
@@ -29,6 +29,7 @@ DIGITS = ".123456789"
 EMPTY = str.maketrans("0*_-xX", "......")  # how people write an empty cell
 # A whole board in one line, of 9x9, 6x6 or 4x4. Whatever stands beside it is no part of it.
 ONE_LINE = re.compile(r"(?<![^\s,;\"'>])(?:[\d.]{81}|[\d.]{36}|[\d.]{16})(?![^\s,;\"'<])")
+MISSES = 100  # puzzles, half a minute at 9x9, before `with_givens` gives up
 PATIENCE = 50_000  # guesses, 2 seconds, before `parse` gives up; 2,796 hard published puzzles needed at most 8,734
 
 
@@ -177,6 +178,23 @@ def generate(shape: Shape, givens: int, generator: torch.Generator) -> Puzzle:
     return "".join(answer[cell] if cell in clues else "." for cell in cells), answer
 
 
+def with_givens(shape: Shape, givens: range, generator: torch.Generator) -> Iterator[Puzzle]:
+    """Puzzles without end, each with so many clues, all numbers alike where such puzzles come up.
+
+    BadInput when none of MISSES in a row has as few: the fewest depend on the grid.
+    """
+    misses, fewest = 0, shape.length
+    while misses < MISSES:
+        asked = int(torch.randint(givens.start, givens.stop, (), generator=generator))
+        puzzle = generate(shape, asked, generator)
+        found = shape.length - puzzle[0].count(".")
+        misses, fewest = (0, fewest) if found in givens else (misses + 1, min(fewest, found))
+        if found in givens:
+            yield puzzle
+    told = f"none of {MISSES} puzzles in a row has at most {givens.stop - 1} givens"
+    raise BadInput(f"{shape.size}x{shape.size} Sudoku: {told}; {fewest} were the fewest, ask for so many.")
+
+
 def all_four(givens: range) -> list[Puzzle]:
     """Every 4x4 puzzle with one solution and so many clues, one of each class of `canonical_puzzle`.
 
@@ -224,8 +242,12 @@ def make(shape: Shape, counts: dict[str, int], givens: range, generator: torch.G
     share a solution grid up to symmetry. 4x4 cannot have that, for its 288 grids fall in 2 classes and augmentation
     joins each: there no two splits share a puzzle up to symmetry. BadInput when more 4x4 are wanted than there are.
     """
-    if not (0 <= givens.start < givens.stop <= shape.length + 1) or sum(counts.values()) < 1:
-        raise BadInput(f"{shape.size}x{shape.size} Sudoku: ask for a puzzle at least, with 0 to {shape.length} givens.")
+    size = f"{shape.size}x{shape.size} Sudoku"
+    if sum(counts.values()) < 1:
+        raise BadInput(f"{size}: ask for one puzzle at least.")
+    if not 0 <= givens.start < givens.stop <= shape.length + 1:
+        asked = f"{givens.start} to {givens.stop - 1} givens"
+        raise BadInput(f"{size}: {asked} are asked for; name the least first, both from 0 to {shape.length}.")
     if shape == FOUR:
         every = all_four(givens)
         stream = (every[i] for i in torch.randperm(len(every), generator=generator).tolist())
@@ -233,8 +255,7 @@ def make(shape: Shape, counts: dict[str, int], givens: range, generator: torch.G
         if sum(map(len, parts.values())) < sum(counts.values()):
             raise BadInput(f"4x4 Sudoku: only {len(every)} different puzzles have so many givens; ask for fewer.")
     else:
-        wanted = (int(torch.randint(givens.start, givens.stop, (), generator=generator)) for _ in count())
-        stream = (generate(shape, clues, generator) for clues in wanted)
+        stream = with_givens(shape, givens, generator)
         parts = split(stream, counts, lambda puzzle: canonical_grid(shape, puzzle[1]))
     rows = {}
     for name, puzzles in parts.items():
@@ -368,14 +389,14 @@ def cells(text: str) -> str:
         return board[0].translate(EMPTY)
     rows: list[str] = []
     for line in text.translate({0x200B: None, 0xFEFF: None}).splitlines():
-        line = re.sub("[|│┃║]", "", line.partition("#")[0]).rstrip()
+        line = re.sub("[|│┃║]", "", line.partition("#")[0]).rstrip(" ")
         title = not rows and re.search("[A-WYZa-wyz]", line)
+        if re.search("[,;\t]", line):
+            line = "".join(cell.strip() or "." for cell in re.split("[,;\t]", line))
         signs = set(line) - {" "}
         ruled = len(signs) > 1 and not signs & set(".123456789_xX0")
         if title or ruled or not signs & set(".123456789_xX0*-"):
             continue
-        if re.search("[,;\t]", line):
-            line = "".join(cell.strip() or "." for cell in re.split("[,;\t]", line))
         rows.append(line)
     sizes = {shape.size for shape in SHAPES.values()}
     if len(rows) not in sizes:  # lines of dashes alone may be rows of empty cells, or not
