@@ -212,7 +212,9 @@ def test_none_moves_nothing():
     boards = tokens(maze.perfect_maze(5, seeded())[0])
     generator = seeded()
     before = generator.get_state()
-    assert torch.equal(maze.no_symmetries(5)(1, generator)(boards), boards) and torch.equal(generator.get_state(), before)
+    assert torch.equal(maze.no_symmetries(5)(1, generator)(boards), boards) and torch.equal(
+        generator.get_state(), before
+    )
 
 
 def test_turned_labels_break_the_rule_on_the_published_mazes_and_relabelled_ones_do_not(published):

@@ -371,7 +371,17 @@ def test_bad_input_is_told_in_one_sentence(question, parts):
     assert all(part in message for part in parts), message
 
 
-LINES = (".783..9.1 ...7....4 96.18..75 .9657...3 8.24..6.. 743...5.8 ..1265789 68.93.452 5.......6").split()
+LINES = [
+    ".783..9.1",
+    "...7....4",
+    "96.18..75",
+    ".9657...3",
+    "8.24..6..",
+    "743...5.8",
+    "..1265789",
+    "68.93.452",
+    "5.......6",
+]
 WRITTEN = {
     "as printed": sudoku.draw(NINE, tokens(NINE, ["".join(LINES)])[0]),
     "lines": "\n".join(LINES),
@@ -529,7 +539,9 @@ def test_readme_names_every_file_with_its_hash_and_count(name):
 
 
 def test_symmetries_are_a_part_that_is_passed_in():
-    task = sudoku.load("sudoku-4x4", symmetries=lambda shape: partial(unmoved, length=shape.length, vocab=shape.size + 2))
+    task = sudoku.load(
+        "sudoku-4x4", symmetries=lambda shape: partial(unmoved, length=shape.length, vocab=shape.size + 2)
+    )
     move = task.symmetries(3, seeded())
     assert torch.equal(move(task.test.inputs_NL[:3]), task.test.inputs_NL[:3].long())
 

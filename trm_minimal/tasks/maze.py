@@ -354,7 +354,6 @@ FACE = Face(
 )
 
 
-
 def cells(text: str) -> str:
     """The cells of a maze as people write it, row by row. BadInput names what keeps it from being square."""
     rows = text.replace("\r", "").strip("\n").split("\n")
