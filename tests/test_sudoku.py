@@ -164,7 +164,7 @@ def test_make_says_when_more_is_asked_for_than_there_is():
     with pytest.raises(BadInput, match="only 13 different puzzles"):
         sudoku.make(FOUR, {"train": 12, "test": 2}, range(4, 5), seeded())
     for givens in (range(30, 99), range(30, 21), range(-1, 5)):
-        with pytest.raises(BadInput, match=r"6x6 Sudoku: .* givens are asked for; .* from 0 to 36"):
+        with pytest.raises(BadInput, match=r"6x6 Sudoku: .* givens are asked for.* 0 to 36 givens"):
             sudoku.make(SIX, {"train": 1}, givens, seeded())
     with pytest.raises(BadInput, match="one puzzle at least"):
         sudoku.make(SIX, {"train": 0}, range(10, 17), seeded())

@@ -246,8 +246,8 @@ def make(shape: Shape, counts: dict[str, int], givens: range, generator: torch.G
     if sum(counts.values()) < 1:
         raise BadInput(f"{size}: ask for one puzzle at least.")
     if not 0 <= givens.start < givens.stop <= shape.length + 1:
-        asked = f"{givens.start} to {givens.stop - 1} givens"
-        raise BadInput(f"{size}: {asked} are asked for; name the least first, both from 0 to {shape.length}.")
+        told = f"{givens.start} to {givens.stop - 1} givens are asked for, the least first"
+        raise BadInput(f"{size}: {told}; a board can have 0 to {shape.length} givens.")
     if shape == FOUR:
         every = all_four(givens)
         stream = (every[i] for i in torch.randperm(len(every), generator=generator).tolist())
