@@ -32,7 +32,10 @@ def case(request):
     """(task, question, answer, a spoilt answer, the spoilt cells), with as many kinds of mistakes as there are."""
     task = LOADERS[request.param](request.param)
     inputs_L, labels_L = (tokens_NL[0].long() for tokens_NL in task.test)
-    spoilt_L, free = labels_L.clone(), (inputs_L == task.symbols.find(" ")) | (inputs_L == task.symbols.find("."))
+    spoilt_L, free = (
+        labels_L.clone(),
+        (inputs_L == task.symbols.find(" ")) | (inputs_L == task.symbols.find(".")),
+    )
     if task.symbols == maze.SYMBOLS:
         extra, missing = (torch.nonzero(free & (labels_L == token))[0, 0] for token in (maze.SPACE, maze.PATH))
         spoilt_L[extra], spoilt_L[missing] = maze.PATH, maze.SPACE
@@ -88,7 +91,12 @@ def test_each_kind_of_mark_is_drawn_as_often_as_it_occurs(case):
     counts = drawn(ax)
     if task.symbols == maze.SYMBOLS:
         path = int((labels_L == maze.PATH).sum())
-        expected = {"given": 4, "right": path - 1, "wrong": 1, "missing": 1}  # S and G: a square and a letter each
+        expected = {
+            "given": 4,
+            "right": path - 1,
+            "wrong": 1,
+            "missing": 1,
+        }  # S and G: a square and a letter each
     else:
         givens = int((inputs_L == labels_L).sum())
         right = task.length - givens - 2

@@ -16,8 +16,15 @@ from trm_minimal.tasks.maze import GOAL, PATH, SPACE, START, SYMBOLS, WALL
 
 DATA = Path(os.environ.get("TRM_DATA", files.PUZZLES.parents[2] / "shared" / "data"))
 SHIPPED = sorted(path.parent for path in files.PUZZLES.glob("maze-*/train.csv"))
-SEEDED = {"maze-9x9": (9, 8, 9), "maze-15x15": (15, 24, 15), "maze-6x6-noise": (6, 5, 6)}  # size, path floor, seed
-NOISE = {"maze": partial(maze.noise_maze, walls=(0.05, 0.25)), "source": "noise"}  # how the last of them is made
+SEEDED = {
+    "maze-9x9": (9, 8, 9),
+    "maze-15x15": (15, 24, 15),
+    "maze-6x6-noise": (6, 5, 6),
+}  # size, path floor, seed
+NOISE = {
+    "maze": partial(maze.noise_maze, walls=(0.05, 0.25)),
+    "source": "noise",
+}  # how the last of them is made
 
 
 def seeded(seed=0):
@@ -330,7 +337,17 @@ def test_a_text_that_is_no_maze_is_refused(text, fragments):
 
 def test_parse_keeps_spaces_at_the_ends_and_undoes_draw():
     text = " S " + "###"[:0] + " # " + " G "
-    assert maze.parse(text).tolist() == [SPACE, START, SPACE, SPACE, WALL, SPACE, SPACE, GOAL, SPACE]
+    assert maze.parse(text).tolist() == [
+        SPACE,
+        START,
+        SPACE,
+        SPACE,
+        WALL,
+        SPACE,
+        SPACE,
+        GOAL,
+        SPACE,
+    ]
     assert maze.draw(3, maze.parse(text)) == " S \n # \n G "
     assert torch.equal(maze.parse(maze.draw(3, maze.parse(text))), maze.parse(text))
     with pytest.raises(BadInput, match="5 x 5 = 25"):
@@ -348,7 +365,10 @@ def lines(*rows):
         (lines("S", "###", "#G#"), "row 1 has 1 of 3 characters; an editor may have cut spaces"),
         (lines("S  #", "###", "#G#"), "row 2 has 3 of 4 characters; an editor may have cut spaces"),
         (lines("S  #", "   ", "    ", " G  ", "    "), "row 1 has 4 of 5 characters"),
-        (lines("#" * 27, "#S" + " " * 23 + "G#", "#" * 27), "has 3 rows of 27 characters"),  # 81 in all
+        (
+            lines("#" * 27, "#S" + " " * 23 + "G#", "#" * 27),
+            "has 3 rows of 27 characters",
+        ),  # 81 in all
         (lines(*["#########"] * 4), "has 4 rows of 9 characters"),  # 36 in all
         (lines("S G", ""), "no text"),  # one row and its line feed
     ],
@@ -363,7 +383,12 @@ def test_where_there_are_lines_a_board_is_square(text, told):
 
 def test_rows_of_spaces_and_other_line_feeds_stay():
     rows = ["   ", "S G", "   "]
-    for text in ("\n".join(rows), "\n".join(rows) + "\n", "\r\n".join(rows) + "\r\n", "".join(rows)):
+    for text in (
+        "\n".join(rows),
+        "\n".join(rows) + "\n",
+        "\r\n".join(rows) + "\r\n",
+        "".join(rows),
+    ):
         assert maze.cells(text) == "".join(rows)
 
 
@@ -382,7 +407,7 @@ def test_ways_are_counted_as_networkx_counts_them(braided):
 
 
 def test_the_nearest_way_is_the_shortest_one_with_most_cells_in_common(braided):
-    """Against all of them; a shortest way is nearest to itself, and to nothing the labelled one is."""
+    """Against all of them; each is nearest to itself, and the labelled one to no marks at all."""
     generator = seeded(3)
     for question, answer in braided[:30]:
         inputs_L, labels_L = tokens(question, answer)
@@ -458,7 +483,7 @@ def test_load_wants_unique_paths_for_the_dihedral_symmetries(tmp_path):
     for split, part in rows.items():
         files.write_csv(tmp_path / "loops" / f"{split}.csv", part)
     for prepare in (None, maze.relabelled):
-        with pytest.raises(BadInput, match=r"loops: .*symmetries=no_symmetries.*prepare=relabelled"):
+        with pytest.raises(BadInput, match=r"loops: .*no_symmetries.*prepare=relabelled"):
             maze.load("loops", tmp_path, prepare=prepare)
     task = maze.load("loops", tmp_path, symmetries=maze.no_symmetries, prepare=maze.relabelled)
     assert (len(task.train), len(task.validation), len(task.test)) == (18 * 8, 2, 5)
@@ -471,7 +496,11 @@ def test_load_wants_unique_paths_for_the_dihedral_symmetries(tmp_path):
 @pytest.mark.parametrize("kind", [maze.perfect_maze, partial(maze.braided_maze, opened=0.9)])
 def test_make_repeats_nothing_and_shares_no_layout(kind):
     rows = maze.make(9, {"train": 300, "validation": 20, "test": 40}, seeded(4), 4, maze=kind)
-    assert {split: len(part) for split, part in rows.items()} == {"train": 300, "validation": 20, "test": 40}
+    assert {split: len(part) for split, part in rows.items()} == {
+        "train": 300,
+        "validation": 20,
+        "test": 40,
+    }
     everything = [row for part in rows.values() for row in part]
     assert len({maze.canonical(row.question) for row in everything}) == len(everything)
     layouts = {split: {layout(row.question) for row in part} for split, part in rows.items()}
@@ -527,7 +556,12 @@ def test_shipped_mazes_are_what_their_readme_command_makes(name):
 
 
 def test_four_families_are_shipped():
-    assert [folder.name for folder in SHIPPED] == ["maze-15x15", "maze-6x6-noise", "maze-9x9", "maze-generated"]
+    assert [folder.name for folder in SHIPPED] == [
+        "maze-15x15",
+        "maze-6x6-noise",
+        "maze-9x9",
+        "maze-generated",
+    ]
 
 
 @pytest.mark.parametrize("name", ["maze-9x9", "maze-15x15"])

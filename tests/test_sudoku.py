@@ -99,8 +99,22 @@ def test_guesses_count_the_digits_tried():
 @pytest.mark.parametrize(
     "rows",
     [
-        ["...2..", "1.....", "....1.", "......", ".....1", "......"],  # row 1 has no cell left for 1
-        ["...34.", "12....", "......", "......", "......", "......"],  # row 1 has one cell left for both 1 and 2
+        [
+            "...2..",
+            "1.....",
+            "....1.",
+            "......",
+            ".....1",
+            "......",
+        ],  # row 1 has no cell left for 1
+        [
+            "...34.",
+            "12....",
+            "......",
+            "......",
+            "......",
+            "......",
+        ],  # row 1 has one cell left for both 1 and 2
     ],
     ids=["no cell", "one cell for two digits"],
 )
@@ -183,7 +197,10 @@ def test_make_refuses_givens_that_no_grid_spares(monkeypatch):
 def test_a_moved_sudoku_is_a_sudoku(shape):
     questions, answers = zip(*some(shape, 32), strict=True)
     move = sudoku.symmetries(shape)(32, seeded(1))
-    moved_questions, moved_answers = move_texts(shape, questions, move), move_texts(shape, answers, move)
+    moved_questions, moved_answers = (
+        move_texts(shape, questions, move),
+        move_texts(shape, answers, move),
+    )
     assert sudoku.is_solution(shape, tokens(shape, moved_questions), tokens(shape, moved_answers)).all()
     assert all(new != old for new, old in zip(moved_answers, answers, strict=True))
     for question, old in list(zip(moved_questions, questions, strict=True))[:6]:
@@ -319,7 +336,13 @@ def test_is_solution_takes_what_is_right_and_nothing_else(shape):
     a, b = right[0, given], (right[0, given] - 1) % shape.size + 2
     renamed[right == a], renamed[right == b] = b, a  # a full Sudoku, but the given is gone
     batch = torch.cat([right, wrong, copied, renamed, right])
-    assert sudoku.is_solution(shape, inputs.expand(5, -1), batch).tolist() == [True, False, False, False, True]
+    assert sudoku.is_solution(shape, inputs.expand(5, -1), batch).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
     nothing = torch.ones_like(renamed)
     assert sudoku.is_solution(shape, nothing, renamed).all(), "any valid answer counts"
 
@@ -356,8 +379,14 @@ def test_check_reads_zeros_dots_and_line_breaks():
         ("." * 8 + "y" + "." * 27, ["'y'", "row 2, column 3", "1 to 6"]),
         ("." * 13 + "7" + "." * 22, ["'7'", "row 3, column 2"]),
         ("." * 13 + "²" + "." * 22, ["'²'", "row 3, column 2"]),
-        ("." * 7 + "4...4" + "." * 24, ["4 twice in one row", "row 2, column 2 and in row 2, column 6"]),
-        ("." * 7 + "4" + "." * 23 + "4....", ["4 twice in one column", "row 2, column 2 and in row 6, column 2"]),
+        (
+            "." * 7 + "4...4" + "." * 24,
+            ["4 twice in one row", "row 2, column 2 and in row 2, column 6"],
+        ),
+        (
+            "." * 7 + "4" + "." * 23 + "4....",
+            ["4 twice in one column", "row 2, column 2 and in row 6, column 2"],
+        ),
         ("3......3" + "." * 28, ["3 twice in one box", "row 1, column 1 and in row 2, column 2"]),
         ("." * 36, ["several solutions", "row ", "column "]),
         ("12345......." + ".....6" + "." * 18, ["no solution"]),
@@ -397,7 +426,7 @@ WRITTEN = {
     "tabs": "\n".join("\t".join(line) for line in LINES).replace(".", ""),
     "blank cells": "\n".join(LINES).replace(".", " "),
     "blank cells, cut": "\n".join(line.replace(".", " ").rstrip() for line in LINES),
-    "a frame": "\n".join(["*---+---*", *(f"|{line[:3]}|{line[3:6]}|{line[6:]}|" for line in LINES), "*---+---*"]),
+    "a frame": "*---+---*\n" + "\n".join(f"|{line[:3]}|{line[3:6]}|{line[6:]}|" for line in LINES),
     "a frame of lines": "┌───┬───┐\n" + "\n".join(f"│{line}│" for line in LINES) + "\n└───┴───┘",
     "rules of dashes": "\n---------\n".join("\n".join(LINES[i : i + 3]) for i in (0, 3, 6)),
     "a header": "#AExample\n#S\n" + "\n".join(LINES),
@@ -540,7 +569,8 @@ def test_readme_names_every_file_with_its_hash_and_count(name):
 
 def test_symmetries_are_a_part_that_is_passed_in():
     task = sudoku.load(
-        "sudoku-4x4", symmetries=lambda shape: partial(unmoved, length=shape.length, vocab=shape.size + 2)
+        "sudoku-4x4",
+        symmetries=lambda shape: partial(unmoved, length=shape.length, vocab=shape.size + 2),
     )
     move = task.symmetries(3, seeded())
     assert torch.equal(move(task.test.inputs_NL[:3]), task.test.inputs_NL[:3].long())
@@ -550,7 +580,10 @@ def test_an_answer_that_does_not_fit_is_refused_with_file_and_line(tmp_path):
     rows = files.read_csv(files.PUZZLES / "sudoku-6x6" / "test.csv")[:12]
     rows[1] = rows[1]._replace(answer=rows[2].answer)
     files.write_csv(tmp_path / "mine" / "train.csv", rows)
-    for reading in (lambda: sudoku.read(tmp_path / "mine" / "train.csv"), lambda: sudoku.load("mine", tmp_path)):
+    for reading in (
+        lambda: sudoku.read(tmp_path / "mine" / "train.csv"),
+        lambda: sudoku.load("mine", tmp_path),
+    ):
         with pytest.raises(BadInput, match=r"train.csv, line 3: the answer does not solve"):
             reading()
     rows[1] = rows[1]._replace(answer=rows[1].answer[:5] + "." + rows[1].answer[6:])
@@ -575,7 +608,10 @@ def test_a_built_folder_is_checked_too(tmp_path):
 
 def test_zeros_and_dots_read_the_same(tmp_path):
     rows = files.read_csv(files.PUZZLES / "sudoku-generated" / "test.csv")
-    files.write_csv(tmp_path / "zeros.csv", [row._replace(question=row.question.replace(".", "0")) for row in rows])
+    files.write_csv(
+        tmp_path / "zeros.csv",
+        [row._replace(question=row.question.replace(".", "0")) for row in rows],
+    )
     shape, puzzles = sudoku.read(tmp_path / "zeros.csv")
     assert shape == NINE
     assert torch.equal(puzzles.inputs_NL, sudoku.read(files.PUZZLES / "sudoku-generated" / "test.csv")[1].inputs_NL)

@@ -50,7 +50,11 @@ def test_states_are_the_models_own_and_the_model_is_as_before(block, recurrence,
     assert model.training and not model.net._forward_hooks
     for step, (old, new) in enumerate(zip(before, after, strict=True), start=1):
         k = run.moment(step)
-        for recorded, *own in ((run.y(k), old.y, new.y), (run.z(k), old.z, new.z), (run.q_KN[k], old.q, new.q)):
+        for recorded, *own in (
+            (run.y(k), old.y, new.y),
+            (run.z(k), old.z, new.z),
+            (run.q_KN[k], old.q, new.q),
+        ):
             assert all(torch.equal(recorded, state) for state in own)
         chances = old.logits.softmax(-1)
         assert torch.equal(run.tokens_KNL[k], old.logits.argmax(-1).to(torch.uint8))
@@ -72,7 +76,10 @@ def test_every_call_is_the_nets_answer_to_what_it_was_given():
 
 def test_answers_are_those_of_evaluation():
     model, inputs_NL = build()
-    ours, theirs = trace(model, inputs_NL, N_SUP, DEPTH).answers, answer(model, inputs_NL, N_SUP, DEPTH)
+    ours, theirs = (
+        trace(model, inputs_NL, N_SUP, DEPTH).answers,
+        answer(model, inputs_NL, N_SUP, DEPTH),
+    )
     assert torch.equal(ours.tokens_SNL, theirs.tokens_SNL) and torch.equal(ours.q_SN, theirs.q_SN)
 
 
@@ -150,7 +157,10 @@ def test_random_starts_come_from_the_generator():
 
 def test_batches_of_traces_are_one_trace_in_pieces():
     model, inputs_NL = build()
-    whole, parts = trace(model, inputs_NL, N_SUP, DEPTH), list(traces(model, inputs_NL, N_SUP, DEPTH, batch=2))
+    whole, parts = (
+        trace(model, inputs_NL, N_SUP, DEPTH),
+        list(traces(model, inputs_NL, N_SUP, DEPTH, batch=2)),
+    )
     assert [len(part.inputs_NL) for part in parts] == [2, 2, 1]
     assert torch.allclose(torch.cat([part.q_KN for part in parts], dim=1), whole.q_KN, atol=1e-4)
 
@@ -180,7 +190,11 @@ def other_end(net, x, y, z, n, T, grad_rounds=1):
     "recursion, latents, seen",
     [
         (with_round(single_z), 1, "call 3 of the net renews z where y is due"),
-        (with_round(several_z), 2, "call 1 of the net renews a state that is neither y nor z where z is due"),
+        (
+            with_round(several_z),
+            2,
+            "call 1 of the net renews a state that is neither y nor z where z is due",
+        ),
         (y_first, 1, "call 1 of the net renews y where z is due"),
         (copied, 1, "call 1 of the net renews a state that is neither y nor z"),
         (too_few, 1, r"calls the net 3 times a step, not T \(n \+ 1\) = 6 times"),
@@ -225,7 +239,10 @@ def test_two_runs_of_one_model_at_once_do_not_meet():
     def think(number: int) -> None:
         for _ in range(8):
             run = trace(model, inputs_NL[number], N_SUP, DEPTH)
-            for found, own in ((run.renewed, alone[number].renewed), (run.attention(4), maps[number])):
+            for found, own in (
+                (run.renewed, alone[number].renewed),
+                (run.attention(4), maps[number]),
+            ):
                 same.append(all(torch.equal(a, b) for a, b in zip(found, own, strict=True)))
 
     threads = [Thread(target=think, args=(number,)) for number in range(3)]

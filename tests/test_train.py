@@ -159,7 +159,8 @@ def test_it_stops_on_nan_with_the_step_and_keeps_the_last_good_state(task, tmp_p
 
 def test_it_overfits_eight_puzzles(task):
     eight = Puzzles(task.train.inputs_NL[:8], task.train.labels_NL[:8])
-    only = replace(task, train=eight, validation=eight, symmetries=partial(unmoved, length=16, vocab=6))
+    still = partial(unmoved, length=16, vocab=6)
+    only = replace(task, train=eight, validation=eight, symmetries=still)
     recipe = tiny_recipe(dim=32, steps=400, eval_every=400, ema=0.9)
     state = train(recipe, only, 0)
     assert exact_on(recipe, state.model, eight) == 1.0 and state.curve[-1]["ema"] == 1.0

@@ -544,7 +544,8 @@ print("Figure: seven rungs, one mark for each seed. Exact on", "; ".join(said) +
 # ## Play
 #
 # In the training cell, change one thing: `steps=150`; or `recipes.sudoku_6x6()` with a few hundred steps (it will still be
-# on the flat part); or train without disguises, by `fours = replace(fours, symmetries=partial(unmoved, length=16, vocab=6))`
+# on the flat part); or train without disguises, by
+# `fours = replace(fours, symmetries=partial(unmoved, length=16, vocab=6))`
 # with `stay` from `trm_minimal.tasks` and `partial` from `functools`. Does 4x4 need them?
 #
 # ## Limits

@@ -1,4 +1,4 @@
-"""A puzzle as people hand it over: as text, in a text file, in a CSV. Its family is seen from its signs.
+"""A puzzle as people hand it over: a text, a text file, a CSV. Its family is seen from its signs.
 
 A new family is one more entry of FAMILIES; everything else it brings with its Task.
 """
@@ -60,7 +60,10 @@ def _signs() -> set[str]:
 
 
 def family_of(text: str) -> Family:
-    """The family with most of its signs in the text; comments (# and a word) count only where nothing else does."""
+    """The family with most of its signs in the text.
+
+    Comments (# and a word) count only where nothing else does.
+    """
     letters = "".join(sign for sign in _signs() if sign.isalpha())
     bare = re.sub(rf"#[^\n]*[^\W\d_o{letters}][^\n]*", "", text)
 
@@ -71,7 +74,7 @@ def family_of(text: str) -> Family:
 
 
 def board_of(question: str) -> Task:
-    """The Task, without puzzles, whose board the question is on. BadInput when there is no board of that size."""
+    """The Task, without puzzles, whose board the question is on. BadInput when there is none."""
     return family_of(question).board(len(question))
 
 
@@ -84,7 +87,7 @@ def task_of_csv(path: Path) -> Task:
 
 
 def ratings(path: Path) -> list[float]:
-    """The column `rating` of a CSV. BadInput names the first line whose rating is no number from 0 up."""
+    """The column `rating` of a CSV. BadInput names the first line that has no number from 0 up."""
     found = []
     for line, row in enumerate(files.read_csv(path), 2):
         try:
@@ -98,20 +101,17 @@ def ratings(path: Path) -> list[float]:
 
 
 def read_question(given: str) -> str:
-    """The cells, row by row, of the puzzle itself or of the one in a file; of several puzzles the first.
-
-    BadInput when it is unreadable.
-    """
+    """The cells, row by row, of a puzzle or of the first in a file. BadInput if unreadable."""
     text = _text_of(given)
     if not text.strip():
         raise BadInput("the puzzle is empty; give its cells row by row, or a text file")
     if not set(text) & _signs():
-        raise BadInput(f"{given[:80]!r}: there is no such file, and it is no puzzle; give its cells row by row")
+        raise BadInput(f"{given[:80]!r}: no such file, and no puzzle; give its cells row by row")
     return "".join(family_of(text).cells(text))
 
 
 def _text_of(given: str) -> str:
-    """What stands in the file of that name, of a CSV the first question; or else the text itself."""
+    """What stands in the file of that name (in a CSV the first question), or the text itself."""
     path, ending = Path(given), re.search(r"\.(\w+)$", given)
     named = bool(ending) and any(char.isalpha() for char in set(ending[1]) - _signs())
     try:  # a name has at most 255 characters, a maze may have more
@@ -122,7 +122,7 @@ def _text_of(given: str) -> str:
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
-            raise BadInput(f"{path}: is larger than {LARGEST:,} bytes; give a text file with one puzzle")
+            raise BadInput(f"{path}: is larger than {LARGEST:,} bytes; give a file with one puzzle")
         return content.decode("utf-8-sig")
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); give a puzzle or a text file") from error

@@ -255,13 +255,15 @@ def maze_6x6_noise() -> Recipe:
 
 def maze_6x6_noise_plain() -> Recipe:
     """The same mazes in their 8 symmetries, the labels turned along."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.no_symmetries, prepare=maze.plain_eightfold)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.plain_eightfold}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 
 def maze_6x6_noise_relabelled() -> Recipe:
     """The same mazes in their 8 symmetries, the labels made anew by their own rule."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.no_symmetries, prepare=maze.relabelled)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.relabelled}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 

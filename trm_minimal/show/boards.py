@@ -60,7 +60,7 @@ def colour_of(mark: Mark) -> str:
 
 
 def lines_between(cells: int, box: int) -> dict[int, bool]:
-    """The lines between so many cells: after how many, and whether it is thick, as between boxes."""
+    """The lines between so many cells: after how many, and whether it is thick, between boxes."""
     return {at: box > 0 and at % box == 0 for at in range(1, cells)}
 
 
@@ -99,9 +99,16 @@ def _put(ax: Axes, points: float, mark: Mark, rows: np.ndarray, columns: np.ndar
     size, colour = max(mark.size, mark.least / points), colour_of(mark)
     text = mark.glyph or LOOKS[mark.kind].sign
     marker = MARKERS.get(mark.glyph) or _glyph(text, "bold" if mark.bold else "normal")
-    face, edge, width = {RING: (PAGE, colour, 0.12), CROSS: (colour, PAGE, 0.04)}.get(mark.glyph, (colour, colour, 0))
-    style = {"facecolor": face, "edgecolor": edge, "lw": width * points, "label": mark.kind}  # "none" undoes snapping
-    ax.scatter(columns + mark.at[0], rows + mark.at[1], (size * points) ** 2, marker=marker, **style)
+    outlined = {RING: (PAGE, colour, 0.12), CROSS: (colour, PAGE, 0.04)}
+    face, edge, width = outlined.get(mark.glyph, (colour, colour, 0))
+    style = {
+        "facecolor": face,
+        "edgecolor": edge,
+        "lw": width * points,
+        "label": mark.kind,
+    }  # "none" undoes snapping
+    x, y = columns + mark.at[0], rows + mark.at[1]
+    ax.scatter(x, y, (size * points) ** 2, marker=marker, **style)
 
 
 def describe_board(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None) -> str:
@@ -111,9 +118,10 @@ def describe_board(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None)
     if labels_L is not None:
         says, asked = task.face.says, sum(cell.wanted != "" for cell in cells)
         wrong = [(place, cell) for place, cell in enumerate(cells) if cell.wrong]
+        first = [(divmod(place, C), cell) for place, cell in wrong[:LISTED]]
         named = [
-            f"row {place // C + 1} column {place % C + 1} is {says(cell.symbol)}, should be {says(cell.wanted)}"
-            for place, cell in wrong[:LISTED]
+            f"row {r + 1} column {c + 1} is {says(cell.symbol)}, should be {says(cell.wanted)}"
+            for (r, c), cell in first
         ]
         named += [f"and {len(wrong) - LISTED} more"] if len(wrong) > LISTED else []
         parts = [f"{asked - len(wrong)} of {asked} cells right"]
@@ -127,14 +135,21 @@ def film_strip(figure: Figure, task: Task, inputs_L, labels_L, answers_SL, q_S, 
     Changed means: since the answer to the left. The figure keeps its width; its height is made to fit."""
     side = figure.get_figwidth() / len(steps)  # inches; the two lines of text below take half an inch
     figure.set(layout_engine="none", figheight=side + 0.5)
-    grid = {"left": 0.01, "right": 0.99, "top": 1 - 0.05 / (side + 0.5), "bottom": 0.5 / (side + 0.5), "wspace": 0.04}
+    grid = {
+        "left": 0.01,
+        "right": 0.99,
+        "top": 1 - 0.05 / (side + 0.5),
+        "bottom": 0.5 / (side + 0.5),
+        "wspace": 0.04,
+    }
     before_L, said = None, []
     for ax, step in zip(figure.subplots(1, len(steps), squeeze=False, gridspec_kw=grid)[0], steps, strict=True):
         boards, below, verdict = (inputs_L, inputs_L), "the question", "the question"
         if step:
             boards, q = (answers_SL[step - 1], inputs_L, labels_L, before_L), float(q_S[step - 1])
             asked = [cell for cell in cells_of(task, *boards) if cell.wanted]
-            below = f"step {step}, Q {q:+.1f}\n{sum(not cell.wrong for cell in asked)} of {len(asked)} right"
+            right = sum(not cell.wrong for cell in asked)
+            below = f"step {step}, Q {q:+.1f}\n{right} of {len(asked)} right"
             before_L, verdict = boards[0], f"step {step}, Q {'above' if q > 0 else 'not above'} 0"
         draw_board(ax, task, *boards)
         ax.set_xlabel(below, size=9)

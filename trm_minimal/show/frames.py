@@ -70,7 +70,15 @@ HEATS = {
 class View:
     """One puzzle of a trace, seen at any moment. `labels_L`: the true answer, if it is known; `heat`: one of HEATS."""
 
-    def __init__(self, task: Task, trace: Trace, labels_L=None, puzzle: int = 0, title: str = "", heat: str = MOVES):
+    def __init__(
+        self,
+        task: Task,
+        trace: Trace,
+        labels_L=None,
+        puzzle: int = 0,
+        title: str = "",
+        heat: str = MOVES,
+    ):
         self.task, self.trace, self.puzzle, self.title = task, trace, puzzle, title
         self.inputs_L, self.labels_L = trace.inputs_NL[puzzle], labels_L
         self.heat, self.legend = HEATS[heat]

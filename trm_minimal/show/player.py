@@ -53,12 +53,13 @@ def player(*views: View, uid: str, level: str = "step") -> str:
     slider = f'<input type="range" min="0" max="{stops[-1]}" value="{stops[-1]}" aria-label="{level}">'
     return (
         f'<div id="{escape(uid)}">{buttons}{slider}<div style="display:flex;flex-wrap:wrap">{last}</div></div>'
-        f"<script>(() => {{ const ID = {_script(uid)}, FRAMES = {_script(frames)};{SCRIPT}}})();</script>"
+        f"<script>(() => {{ const ID = {_script(uid)}, FRAMES = {_script(frames)};"
+        f"{SCRIPT}}})();</script>"
     )
 
 
 def _script(value) -> str:
-    """JSON inside a script, which a "</script>" in it would end, and a "<!--" would keep from ending."""
+    """JSON for a script: a "</script>" in it would end that, a "<!--" would keep it from ending."""
     text = json.dumps(value, separators=(",", ":"))
     return text.replace("</", "<\\/").replace("<!--", "\\u003c!--")
 

@@ -51,7 +51,11 @@ class Stepper(W.VBox):
         self.level = W.ToggleButtons(options=LEVELS, description="step by", style={"button_width": "auto"} | LABEL)
         self.heat = W.Dropdown(options=list(HEATS), description="map", style=LABEL)
         self.peek = W.Checkbox(False, description="show what it would answer now", indent=False)
-        self.slot, self.slider, self.link = W.HBox(), None, None  # a place, the slider in it, what ties Play to it
+        self.slot, self.slider, self.link = (
+            W.HBox(),
+            None,
+            None,
+        )  # a place, the slider in it, what ties Play to it
         self.play = W.Play(min=0, max=1, interval=400, description="play")
         self.back = W.Button(description="◀ back", tooltip="one step back", layout={"width": "auto"})
         self.next = W.Button(description="next ▶", tooltip="one step on", layout={"width": "auto"})
@@ -150,7 +154,10 @@ class Editor(W.VBox):
     """
 
     def __init__(
-        self, task: Task, inputs_L: Tensor, on_change: Callable[[Tensor | None], None] = lambda tokens_L: None
+        self,
+        task: Task,
+        inputs_L: Tensor,
+        on_change: Callable[[Tensor | None], None] = lambda tokens_L: None,
     ):
         self.task, self.on_change, self.lock = task, on_change, RLock()
         face, self.writing = task.face, False
@@ -198,14 +205,16 @@ class Editor(W.VBox):
             except BadInput as error:
                 self._say(None, str(error))
                 return
-            odd = [place for place, symbol in enumerate(typed) if symbol not in (*self.allowed, self.empty)]
+            fine = {*self.allowed, self.empty}
+            odd = [place for place, symbol in enumerate(typed) if symbol not in fine]
             known = " ".join(symbol for symbol in self.allowed if symbol.strip())
             if len(typed) != len(self.cells):
-                told = f"The text has {len(typed)} cells; {rows} lines of {columns} are wanted, of {known}."
-                self._say(None, told)
+                wanted = f"{rows} lines of {columns} are wanted, of {known}"
+                self._say(None, f"The text has {len(typed)} cells; {wanted}.")
             elif odd:
                 place = f"row {odd[0] // columns + 1}, column {odd[0] % columns + 1}"
-                self._say(None, f"The text has {typed[odd[0]]!r} in {place}; cells are {known}, or empty.")
+                found = f"{typed[odd[0]]!r} in {place}"
+                self._say(None, f"The text has {found}; cells are {known}, or empty.")
             else:
                 self._judge(typed)
 
@@ -226,7 +235,8 @@ class Editor(W.VBox):
             self._say(None, str(error))
             return
         count, several = self.task.answers(tokens_L), self.task.face.several
-        found = "one answer to find" if count == 1 else f"{count:,} {several}, and any of them counts"
+        many = f"{count:,} {several}, and any of them counts"
+        found = "one answer to find" if count == 1 else many
         self._say(tokens_L, f"This puzzle is valid: it has {found}.")
 
     def _say(self, tokens_L: Tensor | None, sentence: str) -> None:

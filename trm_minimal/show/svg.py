@@ -1,4 +1,4 @@
-"""Boards as SVG text: the marks of boards.py, for pages. By hand, for matplotlib takes 50 ms a picture.
+"""Boards as SVG text: the marks of boards.py, for pages. matplotlib would take 50 ms a picture.
 
 Dimension key: L cells, R rows, C columns.
 """
@@ -39,7 +39,8 @@ def _disc(radius: float) -> str:
 
 
 def _cross(half: float) -> str:
-    return f"m{-half:g} {-half:g}l{2 * half:g} {2 * half:g}m0 {-2 * half:g}l{-2 * half:g} {2 * half:g}"
+    side = 2 * half
+    return f"m{-half:g} {-half:g}l{side:g} {side:g}m0 {-side:g}l{-side:g} {side:g}"
 
 
 def _path(outline: str, centres: list[tuple[float, float]], style: str) -> str:
@@ -48,7 +49,7 @@ def _path(outline: str, centres: list[tuple[float, float]], style: str) -> str:
 
 
 def _mark(mark: Mark, centres: list[tuple[float, float]]) -> str:
-    """One mark at all its places. `size` is the longer side of a shape; of a text roughly its height."""
+    """One mark at all its places. `size` is the longer side of a shape, roughly also of a text."""
     colour, half = colour_of(mark), mark.size * CELL / 2
     filled = f'fill="{colour}"'
     if mark.glyph == FILL:
@@ -56,46 +57,52 @@ def _mark(mark: Mark, centres: list[tuple[float, float]]) -> str:
     if mark.glyph == DISC:
         return _path(_disc(half), centres, filled)
     if mark.glyph == RING:
-        return _path(_disc(half - 0.5), centres, f'fill="{PAGE}" stroke="{colour}" stroke-width="2.5"')
+        style = f'fill="{PAGE}" stroke="{colour}" stroke-width="2.5"'
+        return _path(_disc(half - 0.5), centres, style)
     if mark.glyph == CROSS:
         return _path(_cross(half - 3), centres, f'fill="none" stroke="{colour}" stroke-width="4"')
-    size, weight = min((24 if mark.glyph else 26) * mark.size, 15), "bold" if mark.bold else "normal"
+    size, weight = (
+        min((24 if mark.glyph else 26) * mark.size, 15),
+        "bold" if mark.bold else "normal",
+    )
     text = escape(mark.glyph or LOOKS[mark.kind].sign)
     put = "".join(f'<text x="{x:g}" y="{y + 0.35 * size:g}">{text}</text>' for x, y in centres)
     style = f'font-size="{size:g}" {filled} font-weight="{weight}"'
     return f'<g font-family="DejaVu Sans,Verdana,sans-serif" text-anchor="middle" {style}>{put}</g>'
 
 
-def _draw(task: Task, cells: list[Cell], given: bool, fills: bool) -> str:
-    """Those marks of the cells that are given or not, and fill a cell or not."""
-    drawn = ""
+def _draw(task: Task, cells: list[Cell], given: bool) -> tuple[str, str]:
+    """The marks that are given, or those that are not: filled cells, and what stands in cells."""
+    fills = signs = ""
     for mark, places in marks_of(task, cells).items():
-        if (mark.kind == "given", mark.glyph == FILL) == (given, fills):
+        if (mark.kind == "given") == given:
             at = ((place % task.columns, place // task.columns) for place in places)
-            drawn += _mark(mark, [((c + mark.at[0]) * CELL, (r + mark.at[1]) * CELL) for c, r in at])
-    return drawn
+            x, y = mark.at
+            drawn = _mark(mark, [((c + x) * CELL, (r + y) * CELL) for c, r in at])
+            fills, signs = (fills + drawn, signs) if mark.glyph == FILL else (fills, signs + drawn)
+    return fills, signs
 
 
 def board_ground(task: Task, inputs_L) -> str:
     """What stays: what is given, and the lines."""
-    cells, ruled = cells_of(task, inputs_L, inputs_L), ""
-    R, C = task.rows, task.columns
+    fills, signs = _draw(task, cells_of(task, inputs_L, inputs_L), given=True)
+    width, height, ruled = task.columns * CELL, task.rows * CELL, ""
     if task.face.boxes:
         lines = {False: "", True: ""}
-        for at, thick in lines_between(R, task.face.boxes[0]).items():
-            lines[thick] += f"M0 {at * CELL}h{C * CELL}"
-        for at, thick in lines_between(C, task.face.boxes[1]).items():
-            lines[thick] += f"M{at * CELL} 0v{R * CELL}"
-        for thick, d in lines.items():
-            ruled += f'<path d="{d}" stroke="{INK}" stroke-width="{2 if thick else 0.5}"/>'
-    frame = f'<rect width="{C * CELL}" height="{R * CELL}" fill="none" stroke="{INK}" stroke-width="2"/>'
-    return _draw(task, cells, given=True, fills=True) + ruled + _draw(task, cells, given=True, fills=False) + frame
+        for at, thick in lines_between(task.rows, task.face.boxes[0]).items():
+            lines[thick] += f"M0 {at * CELL}h{width}"
+        for at, thick in lines_between(task.columns, task.face.boxes[1]).items():
+            lines[thick] += f"M{at * CELL} 0v{height}"
+        for thick, outline in lines.items():
+            ruled += f'<path d="{outline}" stroke="{INK}" stroke-width="{2 if thick else 0.5}"/>'
+    frame = f'<rect width="{width}" height="{height}" fill="none" stroke="{INK}" stroke-width="2"/>'
+    return fills + ruled + signs + frame
 
 
 def board_marks(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None) -> str:
     """What a moment adds: the answer, and right, wrong, missing and changed by sign and colour."""
     cells = cells_of(task, tokens_L, inputs_L, labels_L, before_L)
-    return _draw(task, cells, given=False, fills=True) + _draw(task, cells, given=False, fills=False)
+    return "".join(_draw(task, cells, given=False))
 
 
 def draw(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None, width: int = 300) -> str:
@@ -110,7 +117,8 @@ def picture(values_RC: np.ndarray) -> str:
 
     cividis: dark is 0, or no number at all; bright is 1.
     """
-    pixels = (colormaps["cividis"](np.clip(np.nan_to_num(values_RC), 0, 1))[..., :3] * 255).astype(np.uint8)
+    colours = colormaps["cividis"](np.clip(np.nan_to_num(values_RC), 0, 1))
+    pixels = (colours[..., :3] * 255).astype(np.uint8)
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return "data:image/png;base64," + b64encode(file.getvalue()).decode()

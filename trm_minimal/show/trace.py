@@ -1,8 +1,10 @@
 """Record every state of a run from outside: a recorder takes the place of the net in the recursion.
 
 The model computes what it always does and is not touched, so two runs of one model cannot meet.
-Moment 0 is before any call of the net, moment k after the k-th. Dimension key: N puzzles, L cells (in
-states with the prefix), D width, H heads, K moments (the first letter) or head width, V vocabulary.
+Moment 0 is before any call of the net, moment k after the k-th.
+
+Dimension key: N puzzles, L cells (in states with the prefix), D width, H heads, K moments (the
+first letter) or head width, V vocabulary.
 """
 
 import math
@@ -70,7 +72,7 @@ class Trace:
         return Position(rounds // T + 1, rounds % T + 1, call + 1, "y" if call == n else "z")
 
     def moment(self, step: int, round: int | None = None, call: int | None = None) -> int:
-        """The moment at which this call, round or supervision step has ended; `position` undoes it."""
+        """The moment at which this call, round or step has ended: the inverse of `position`."""
         n, T = self.depth
         round, call = T if round is None else round, n + 1 if call is None else call
         if step == 0:
@@ -150,7 +152,8 @@ class Trace:
             q_NHLK, k_NHLK, _ = part.queries_keys_values(*given)
             maps.append((q_NHLK @ k_NHLK.mT / math.sqrt(q_NHLK.shape[-1])).softmax(-1))
 
-        net = deepcopy(net_of(self.model, self.position(k).state))  # a hook may stand on a copy only
+        # Hooks stand on a copy only: the model may be in use elsewhere.
+        net = deepcopy(net_of(self.model, self.position(k).state))
         for part in net.modules():
             if isinstance(part, SelfAttention):
                 part.register_forward_hook(look)
@@ -168,8 +171,8 @@ def net_of(model: TinyRecursiveModel, state: str) -> Callable[[Tensor, Tensor], 
 class Recorder:
     """What a recursion calls instead of the nets of a model; it keeps each state that they give.
 
-    Which state a call renews is seen from its first argument, which must be the present y or z. BadInput
-    when that is not z in n calls and then y in one, again and again.
+    Which state a call renews is seen from its first argument, which must be the present y or z.
+    BadInput when that is not z in n calls and then y in one, again and again.
     """
 
     def __init__(self, model: TinyRecursiveModel, n: int):
@@ -201,7 +204,8 @@ class Recorder:
             if seen != due:
                 what = seen or "a state that is neither y nor z"
                 told = f"call {number} of the net renews {what} where {due} is due"
-                raise BadInput(f"{told} (n times z, then y); the states of this recursion cannot be traced")
+                rule = "a trace knows z n times and then y"
+                raise BadInput(f"{told}; {rule}, so this recursion cannot be traced")
             self.present[due] = net_of(self.model, due)(state, injection)
             self.renewed.append(self.present[due])
             return self.renewed[-1]
@@ -213,7 +217,11 @@ def _read(model: TinyRecursiveModel, y_NLD: Tensor) -> tuple[Tensor, Tensor, Ten
     """(tokens uint8, confidence, q) of a y, on the CPU."""
     chances_NLV = model.output_head(y_NLD[:, model.prefix :]).float().softmax(-1)
     confidence_NL, tokens_NL = chances_NLV.max(-1)
-    return tokens_NL.to(torch.uint8).cpu(), confidence_NL.cpu(), model.q_head(y_NLD[:, 0]).float()[:, 0].cpu()
+    return (
+        tokens_NL.to(torch.uint8).cpu(),
+        confidence_NL.cpu(),
+        model.q_head(y_NLD[:, 0]).float()[:, 0].cpu(),
+    )
 
 
 @torch.inference_mode()

@@ -45,7 +45,7 @@ class Mark(NamedTuple):
 
 
 def signed(cell: Cell) -> list[Mark]:
-    """The symbol itself, with a tick or a cross beside it, and a dot and a ground where it has changed."""
+    """The symbol itself, a tick or a cross beside it, a dot and a ground where it has changed."""
     marks = []
     if cell.given:
         marks.append(Mark("given", FILL, "given"))
@@ -86,8 +86,11 @@ class Face:
     marks: Callable[[Cell], list[Mark]] = signed
     blanks: Sequence[str] = (".", " ")  # symbols of a question where an answer is wanted
     spoken: Mapping[str, str] = field(default_factory=dict)  # names of symbols in sentences
-    brushes: Mapping[str, str] = field(default_factory=dict)  # of an editor, in order: name -> symbol
-    boxes: tuple[int, int] | None = (0, 0)  # a thick line after so many rows, columns; None: no lines
+    brushes: Mapping[str, str] = field(default_factory=dict)  # of an editor: name -> symbol
+    boxes: tuple[int, int] | None = (
+        0,
+        0,
+    )  # a thick line after so many rows, columns; None: no lines
     several: str = "right answers"  # what a question has that has more than one
 
     def says(self, symbol: str) -> str:

@@ -21,8 +21,8 @@ PUZZLES = Path(__file__).parents[2] / "data" / "puzzles"  # what the repository 
 PUBLISHED = {  # folder -> the dataset on the Hugging Face hub; these files are not ours to ship
     "sudoku-extreme": "the dataset sapientinc/sudoku-extreme (train.csv has 3,831,994 puzzles)",
     "sudoku-extreme-1k": (
-        "1,000 random rows of train.csv of the dataset sapientinc/sudoku-extreme, as train.csv (the "
-        "paper's set: build_sudoku_dataset.py --subsample-size 1000), not its 3,831,994 rows,"
+        "a train.csv of 1,000 random rows of the dataset sapientinc/sudoku-extreme (the paper's "
+        "set: build_sudoku_dataset.py --subsample-size 1000), not all its 3,831,994,"
     ),
     "maze-30x30-hard-1k": "the dataset sapientinc/maze-30x30-hard-1k",
 }
@@ -131,7 +131,8 @@ def encode_rows(board: Callable[[int], Task], rows: list[Row], path: Path) -> Pu
     right_N = task.is_solution(puzzles.inputs_NL, puzzles.labels_NL)
     if not right_N.all():
         line = 2 + int(right_N.int().argmin())
-        raise BadInput(f"{path}, line {line}: the answer does not solve the question; repair or remove it.")
+        told = "the answer does not solve the question; repair or remove the puzzle"
+        raise BadInput(f"{path}, line {line}: {told}.")
     return puzzles
 
 
@@ -274,7 +275,10 @@ def read_splits(
                 found[split] = encode_rows(read_csv(path), path)
         first = np.arange(len(found["train"]) + 1)
     else:
-        base = next((b for b in (folder, folder / "built") if (b / "train" / "all__inputs.npy").exists()), None)
+        base = next(
+            (b for b in (folder, folder / "built") if (b / "train" / "all__inputs.npy").exists()),
+            None,
+        )
         if base is None:
             raise BadInput(f"{folder}: has neither train.csv nor train/all__inputs.npy; put one of them there.")
         found = {

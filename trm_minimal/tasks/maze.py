@@ -37,7 +37,7 @@ Symmetries = Callable[[int, torch.Generator], Move]
 def _rooms(size: int) -> tuple[list[int], dict[int, tuple[int, ...]]]:
     """The rooms, and the rooms near each of them in the order of the label rule: down, left, right, up."""
     if not 5 <= size <= LARGEST or size % 2 == 0:
-        raise BadInput(f"size {size}: a maze with frame and rooms has an odd size from 5 to {LARGEST}.")
+        raise BadInput(f"size {size}: a maze with rooms has an odd size from 5 to {LARGEST}.")
     rooms = [row * size + column for row in range(1, size, 2) for column in range(1, size, 2)]
     beside = {room: [room + 2 * step for step in (size, -1, 1, -size)] for room in rooms}
     # Two columns past the first or the last is an even column of another row, so never a room.
@@ -121,13 +121,19 @@ def braided_maze(size: int, generator: torch.Generator, min_path: int = 0, opene
 
 
 def noise_maze(
-    size: int, generator: torch.Generator, min_path: int = 0, walls: tuple[float, float] = (0.3, 0.5)
+    size: int,
+    generator: torch.Generator,
+    min_path: int = 0,
+    walls: tuple[float, float] = (0.3, 0.5),
 ) -> tuple[str, str]:
     """(question, answer) after the recipe of Maze-Hard, on a board of any size: each cell is a wall with a probability
     that is drawn between `walls` for each maze, S and G are free cells. Two or more shortest paths of min_path steps or
     more; the answer is the one that the label rule takes."""
     for _ in range(10_000):
-        share, draws_L = torch.rand((), generator=generator), torch.rand(size * size, generator=generator)
+        share, draws_L = (
+            torch.rand((), generator=generator),
+            torch.rand(size * size, generator=generator),
+        )
         tokens_L = torch.where(draws_L < walls[0] + (walls[1] - walls[0]) * share, WALL, SPACE)
         free = (tokens_L == SPACE).nonzero().flatten()
         if len(free) < 2:
@@ -194,8 +200,8 @@ def labels(inputs_NL: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _toward_goal(inputs_L: Tensor) -> tuple[dict[int, list[int]], int]:
-    """For each cell with a way to G, from G outwards, the neighbours that are one step nearer, in the
-    order of the label rule; and S. Cells are counted with a wall behind each row."""
+    """For each cell with a way to G, from G outwards, the neighbours that are one step nearer, in
+    the order of the label rule; and S. Cells are counted with a wall behind each row."""
     size = isqrt(len(inputs_L))
     steps = _flood(inputs_L[None], GOAL).reshape(-1)
     nearer = {}
@@ -226,7 +232,7 @@ def nearest_path(inputs_L: Tensor, labels_L: Tensor, tokens_L: Tensor) -> Tensor
         shared[at] = max((shared[new] for new in news), default=0) + marked_L[row * size + column]
     answer_L = inputs_L.clone()
     while nearer[cell]:
-        cell = max(nearer[cell], key=shared.__getitem__)  # of equal ones the first, as the label rule
+        cell = max(nearer[cell], key=shared.__getitem__)  # of equal ones the first: the label rule
         row, column = divmod(cell, size + 1)
         if nearer[cell]:
             answer_L[row * size + column] = PATH
@@ -275,7 +281,16 @@ def _turns(size: int) -> Tensor:
     """Where each cell comes from, (8, L), in the order of the official builder."""
     grid = torch.arange(size * size).view(size, size)
     quarter = grid.rot90(1)
-    turned = [grid, quarter, grid.rot90(2), grid.rot90(3), grid.flip(1), grid.flip(0), grid.T, quarter.flip(1)]
+    turned = [
+        grid,
+        quarter,
+        grid.rot90(2),
+        grid.rot90(3),
+        grid.flip(1),
+        grid.flip(0),
+        grid.T,
+        quarter.flip(1),
+    ]
     return torch.stack([cells.reshape(-1) for cells in turned])
 
 
@@ -321,8 +336,10 @@ def canonical(question: str) -> str:
 
 
 def marks(cell: Cell) -> list[Mark]:
-    """Walls and ends are filled cells, the path is discs: green where right, an orange ring where it
-    is missing, and a cross on every other wrong cell."""
+    """Walls and ends are filled cells, the path is discs.
+
+    A ring stands where the path is missing, a cross on every other wrong cell.
+    """
     found = [Mark("changed", FILL, "changed")] if cell.changed and not cell.given else []
     if cell.symbol == "#":
         found.append(Mark("given", FILL, "ink"))
@@ -355,13 +372,13 @@ FACE = Face(
 
 
 def cells(text: str) -> str:
-    """The cells of a maze as people write it, row by row. BadInput names what keeps it from being square."""
+    """The cells of a maze as people write it, row by row. BadInput when they are no square."""
     rows = text.replace("\r", "").strip("\n").split("\n")
     lengths = [len(row) for row in rows]
     wanted = max(len(rows), *lengths, 0)
     if len(rows) > 1 and len(set(lengths)) == 1 and lengths[0] != len(rows):
         told = f"{len(rows)} rows of {lengths[0]} characters"
-        raise BadInput(f"the maze has {told}; a maze is square, with as many rows as characters in each.")
+        raise BadInput(f"the maze has {told}; write as many rows as there are characters in each.")
     for number, length in enumerate(lengths if len(rows) > 1 else (), start=1):
         if length != wanted:
             cut = "; an editor may have cut spaces at its end" if length < wanted else ""
@@ -370,7 +387,7 @@ def cells(text: str) -> str:
 
 
 def parse(text: str, size: int | None = None) -> Tensor:
-    """A question as `cells` reads it -> tokens_L. BadInput when it is no maze (of that size) with a way."""
+    """A question as `cells` reads it -> tokens_L. BadInput when it is no maze (of that size)."""
     text = cells(text)
     side = size or isqrt(len(text))
     if len(text) != side**2 or side < 2:
@@ -471,7 +488,8 @@ def load(
     if symmetries is dihedral and not labels(train.inputs_NL)[1].all():
         raise BadInput(
             f"{folder}: has mazes with several shortest paths, whose labels do not turn with the maze; "
-            "pass symmetries=no_symmetries, and prepare=relabelled for the 8 symmetries with labels made anew."
+            "pass symmetries=no_symmetries, and prepare=relabelled for the 8 symmetries with "
+            "labels made anew."
         )
     return replace(
         board(size**2, symmetries),

@@ -30,7 +30,8 @@ EMPTY = str.maketrans("0*_-xX", "......")  # how people write an empty cell
 # A whole board in one line, of 9x9, 6x6 or 4x4. Whatever stands beside it is no part of it.
 ONE_LINE = re.compile(r"(?<![^\s,;\"'>])(?:[\d.]{81}|[\d.]{36}|[\d.]{16})(?![^\s,;\"'<])")
 MISSES = 100  # puzzles, half a minute at 9x9, before `with_givens` gives up
-PATIENCE = 50_000  # guesses, 2 seconds, before `parse` gives up; 2,796 hard published puzzles needed at most 8,734
+# Guesses, 2 seconds, before `parse` gives up; 2,796 hard published puzzles needed at most 8,734.
+PATIENCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,11 @@ def propagate(shape: Shape, options: list[int], news: list[int]) -> bool:
 
 
 def search(
-    shape: Shape, options: list[int], limit: int, chance: random.Random | None = None, patience: int = 10**9
+    shape: Shape,
+    options: list[int],
+    limit: int,
+    chance: random.Random | None = None,
+    patience: int = 10**9,
 ) -> tuple[list[str], int]:
     """Up to `limit` solutions within the candidates, and the guesses made. `chance` shuffles the digits to try."""
     solutions, guesses = [], -1  # the first round is no guess
@@ -192,7 +197,8 @@ def with_givens(shape: Shape, givens: range, generator: torch.Generator) -> Iter
         if found in givens:
             yield puzzle
     told = f"none of {MISSES} puzzles in a row has at most {givens.stop - 1} givens"
-    raise BadInput(f"{shape.size}x{shape.size} Sudoku: {told}; {fewest} were the fewest, ask for so many.")
+    size = f"{shape.size}x{shape.size} Sudoku"
+    raise BadInput(f"{size}: {told}; {fewest} were the fewest, ask for so many.")
 
 
 def all_four(givens: range) -> list[Puzzle]:
@@ -200,7 +206,8 @@ def all_four(givens: range) -> list[Puzzle]:
 
     Two puzzles on one grid are twins when a symmetry that keeps the grid carries the clues of one to the other's.
     """
-    grids_GL = np.array([digits_of(grid) for grid in solve(FOUR, "." * 16, limit=999)[0]])  # all 288
+    every = solve(FOUR, "." * 16, limit=999)[0]  # 288
+    grids_GL = np.array([digits_of(grid) for grid in every])
     masks_NL = np.array([mask for mask in product((0, 1), repeat=16) if sum(mask) in givens])
     weights_L = 1 << np.arange(16)
     puzzles = []
@@ -208,7 +215,8 @@ def all_four(givens: range) -> list[Puzzle]:
         grid = digits_of(answer)
         fits_NG = masks_NL @ (grids_GL != grid).T == 0  # no clue tells this grid from the answer
         unique_NL = masks_NL[fits_NG.sum(1) == 1]
-        keeps_ML = [cells for cells in cell_orders(FOUR) if text_of(relabel(grid[None, cells])[0]) == answer]
+        twins_ML = relabel(grid[cell_orders(FOUR)])
+        keeps_ML = cell_orders(FOUR)[(twins_ML == grid).all(1)]
         first_N = unique_NL @ weights_L == (unique_NL[:, keeps_ML] @ weights_L).min(1)
         puzzles += [(text_of(grid * mask), answer) for mask in unique_NL[first_N]]
     return puzzles
@@ -402,13 +410,15 @@ def cells(text: str) -> str:
     if len(rows) not in sizes:  # lines of dashes alone may be rows of empty cells, or not
         rows = [row for row in rows if set(row) != {"-"}]
     compact, size = ["".join(row.split()) for row in rows], len(rows)
-    blank = size in sizes and all(set(row) <= set(" 123456789") and len(row) <= size for row in rows)
-    if blank and any(len(row) != size for row in compact):
+    blank = all(set(row) <= set(" 123456789") and len(row) <= size for row in rows)
+    if blank and size in sizes and any(len(row) != size for row in compact):
         compact = [row.ljust(size).replace(" ", ".") for row in rows]
     for number, row in enumerate(compact if size > 1 else (), start=1):
         if size not in sizes or len(row) != size:
-            told = f"row {number} has {len(row)} of {size} cells" if size in sizes else f"it has {size} rows"
-            raise BadInput(f"the Sudoku: {told}; write 4, 6 or 9 rows of as many cells, a dot for an empty one.")
+            odd = f"row {number} has {len(row)} of {size} cells"
+            told = odd if size in sizes else f"it has {size} rows"
+            wanted = "4, 6 or 9 rows of as many cells, a dot for an empty one"
+            raise BadInput(f"the Sudoku: {told}; write {wanted}.")
     return "".join(compact or text.split()).translate(EMPTY)
 
 
@@ -520,7 +530,13 @@ def load(
     validation: a shipped CSV that validates where the folder has none of its own.
     """
     folder = Path(data_dir or files.PUZZLES) / name
-    splits = dict(zip(("train", "validation", "test"), files.read_splits(folder, encode_rows, validation), strict=True))
+    splits = dict(
+        zip(
+            ("train", "validation", "test"),
+            files.read_splits(folder, encode_rows, validation),
+            strict=True,
+        )
+    )
     length = splits["train"].inputs_NL.shape[1]
     shape = shape_of(length, folder)
     for split_name, puzzles in splits.items():  # built folders come unchecked

@@ -107,7 +107,11 @@ def parity(
         return pad(bit_NL.where(place_L < bits_N.unsqueeze(1), 0), (1, 0), value=BITS.index("?"))
 
     validation, test = rows(held_N, torch.full_like(held_N, longest)).split(held_out)
-    splits = {"train": rows(codes_N[fresh_N], bits_N[fresh_N]), "validation": validation, "test": test}
+    splits = {
+        "train": rows(codes_N[fresh_N], bits_N[fresh_N]),
+        "validation": validation,
+        "test": test,
+    }
     return _task(f"parity-{longest}", BITS, splits, answer)
 
 

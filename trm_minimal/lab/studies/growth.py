@@ -47,7 +47,8 @@ def growth(
 def gates(model: TinyRecursiveModel, inputs_BL: Tensor, N_sup: int, depth: Depth) -> Tensor:
     """Every value of a `Gated` recurrence's gate, [K, B, L, D]: 0 keeps the state, 1 takes the proposal."""
     seen, model = [], deepcopy(model)  # a hook may stand on a copy only: the model may be in use
-    model.net.recurrence.gate.register_forward_hook(lambda _, given, out: seen.append(out.sigmoid()))
+    gate = model.net.recurrence.gate
+    gate.register_forward_hook(lambda _, given, out: seen.append(out.sigmoid()))
     for _ in model.deep_supervision(inputs_BL, N_sup, *depth):
         pass
     return torch.stack(seen)
