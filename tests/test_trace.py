@@ -10,8 +10,9 @@ from torch import nn
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer
 from trm_minimal.lab.parts.blocks import grid_convolution
+from trm_minimal.lab.parts.positions import GridRotary
 from trm_minimal.lab.parts.rounds import TwoNets, one_step, several_z, single_z, two_nets
-from trm_minimal.layers import GridRotary, SelfAttention, mlp_mixer, transformer
+from trm_minimal.layers import SelfAttention, mlp_mixer, transformer
 from trm_minimal.model import RandomInit, TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual
 from trm_minimal.recursion import deep_recursion

@@ -1,4 +1,6 @@
-"""How a state meets its proposal: (dim) -> Module, (state, proposal) -> state. `Replace` is the paper.
+"""How a state meets its proposal: (dim) -> Module, (state, proposal) -> state.
+
+`Replace` is the paper.
 
 Dimension key: B batch, L cells, D width.
 """
@@ -51,7 +53,10 @@ class FixedGate(nn.Module):
 
 
 class Gated(nn.Module):
-    """A learned share of the way, for each cell and feature, read from both. `bias` opens the gate at the start."""
+    """A learned share of the way, for each cell and feature, read from both.
+
+    `bias` opens the gate at the start.
+    """
 
     def __init__(self, dim: int, bias: float = 0.0):
         super().__init__()
@@ -59,5 +64,7 @@ class Gated(nn.Module):
         nn.init.constant_(self.gate.bias, bias)
 
     def forward(self, state_BLD: Tensor, proposal_BLD: Tensor) -> Tensor:
-        gate_BLD = torch.sigmoid(self.gate(torch.cat((state_BLD, proposal_BLD.to(state_BLD.dtype)), dim=-1)))
+        gate_BLD = torch.sigmoid(
+            self.gate(torch.cat((state_BLD, proposal_BLD.to(state_BLD.dtype)), dim=-1))
+        )
         return torch.lerp(state_BLD, proposal_BLD.to(state_BLD.dtype), gate_BLD.to(state_BLD.dtype))

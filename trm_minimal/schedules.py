@@ -1,7 +1,7 @@
 """What changes with the training step: depth, supervision budget and learning rate.
 
-A depth schedule is (step, generator) -> Depth(n, T). A supervision budget is (step, steps, N_sup) ->
-the most supervision steps that a puzzle gets now. A learning-rate schedule is (step, steps) ->
+A depth schedule is (step, generator) -> Depth(n, T). A supervision budget is (step, steps, N_sup)
+-> the most supervision steps that a puzzle gets now. A learning-rate schedule is (step, steps) ->
 factor.
 """
 
@@ -23,13 +23,17 @@ class Depth(NamedTuple):
         return self.T * (self.n + 1)
 
 
-def staged_depth(step: int, generator: torch.Generator, stages: tuple[tuple[int, Depth], ...]) -> Depth:
+def staged_depth(
+    step: int, generator: torch.Generator, stages: tuple[tuple[int, Depth], ...]
+) -> Depth:
     """The depth of the last stage that has begun."""
     return [depth for first_step, depth in stages if step >= first_step][-1]
 
 
 def curriculum(*stages: tuple[int, Depth]):
-    """`curriculum((0, Depth(2, 1)), (1000, Depth(6, 3)))`: each depth holds from its first step on; the first is 0."""
+    """`curriculum((0, Depth(2, 1)), (1000, Depth(6, 3)))`: each depth holds from its first step on;
+    the first is 0.
+    """
     if not stages or stages[0][0] != 0:
         raise ValueError(f"the first stage of a curriculum starts at step 0, got {stages}")
     return partial(staged_depth, stages=stages)
@@ -40,9 +44,13 @@ def constant(n: int, T: int):
     return curriculum((0, Depth(n, T)))
 
 
-def drawn_depth(step: int, generator: torch.Generator, n: tuple[int, int], T: tuple[int, int]) -> Depth:
+def drawn_depth(
+    step: int, generator: torch.Generator, n: tuple[int, int], T: tuple[int, int]
+) -> Depth:
     """n and T drawn evenly, both ends included."""
-    return Depth(*(int(torch.randint(low, high + 1, (), generator=generator)) for low, high in (n, T)))
+    return Depth(
+        *(int(torch.randint(low, high + 1, (), generator=generator)) for low, high in (n, T))
+    )
 
 
 def uniform(n: tuple[int, int], T: tuple[int, int]):
@@ -54,7 +62,9 @@ def final_depth(schedule) -> Depth:
     """The depth that a curriculum ends with, the only one of `constant`. ValueError for others."""
     stages = getattr(schedule, "keywords", {}).get("stages")
     if not stages:
-        raise ValueError(f"{schedule} ends with no one depth; give the recipe tested_at=Depth(n, T)")
+        raise ValueError(
+            f"{schedule} ends with no one depth; give the recipe tested_at=Depth(n, T)"
+        )
     return stages[-1][1]
 
 
@@ -71,4 +81,6 @@ def warmup(step: int, steps: int, over: int) -> float:
 def warmup_cosine(step: int, steps: int, over: int, floor: float = 0.1) -> float:
     """Rise in a line, then fall along half a cosine to `floor` at the last of `steps`."""
     progress = min(max(step - over, 0) / max(steps - over, 1), 1.0)
-    return warmup(step, steps, over) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+    return warmup(step, steps, over) * (
+        floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+    )

@@ -15,7 +15,7 @@ ALONE = Workers()
 
 
 def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiveModel:
-    """The model at its start, drawn from `seed` on the CPU; the global generator stays as it was."""
+    """The model at its start, drawn from `seed` on the CPU, not from the global generator."""
     parts = {name: getattr(recipe, name) for name in MODEL_PARTS}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -39,7 +39,10 @@ class TrainState:
 
     def __init__(self, recipe, task, seed: int, device: str = "cpu", workers: Workers = ALONE):
         if recipe.batch % workers.count:
-            raise BadInput(f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change --batch")
+            raise BadInput(
+                f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; "
+                "change --batch"
+            )
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
         self.workers = workers
         self.model = build_model(recipe, task.vocab_size, task.length, seed).to(device)
@@ -53,7 +56,9 @@ class TrainState:
             name: torch.Generator().manual_seed(seed + 1_000_003 * i)
             for i, name in enumerate(("data", "halting", "depth", "init"))
         }
-        self.batches = Batches(task, recipe.batch, self.generators["data"], torch.device(device), workers)
+        self.batches = Batches(
+            task, recipe.batch, self.generators["data"], torch.device(device), workers
+        )
         slots = recipe.batch // workers.count
         blank_BL = torch.zeros(slots, task.length, dtype=torch.long, device=device)
         self.ids_B = blank_BL[:, 0]  # which puzzle's identity each slot has
@@ -61,7 +66,10 @@ class TrainState:
         before = probe.get_state()
         self.carry = empty_carry(self.model, blank_BL, blank_BL, probe)
         if workers.count > 1 and not probe.get_state().equal(before):
-            raise BadInput("random initial states are drawn by one process only; train this recipe without torchrun")
+            raise BadInput(
+                "random initial states are drawn by one process only; "
+                "train this recipe without torchrun"
+            )
 
     def save(self, path, facts: dict) -> None:
         """Write everything to `path`, the slots of all workers. All must call it; one writes."""
@@ -74,7 +82,9 @@ class TrainState:
             return
         nets = {"model": self.model, "ema": self.ema.model}
         tensors = slots | {
-            f"{net}/{name}": tensor for net, module in nets.items() for name, tensor in module.state_dict().items()
+            f"{net}/{name}": tensor
+            for net, module in nets.items()
+            for name, tensor in module.state_dict().items()
         }
         for name, generator in self.generators.items():
             tensors[f"generator/{name}"] = generator.get_state()

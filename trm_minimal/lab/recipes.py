@@ -1,6 +1,7 @@
 """A recipe is a function that returns a `Recipe`; an ablation is `replace(recipe, one_field=...)`.
 
-Defaults are the paper's for Sudoku-Extreme (section 5) with the official code's details (config/, README commands).
+Defaults are the paper's for Sudoku-Extreme (section 5) with the official code's details (config/,
+README commands).
 """
 
 from collections.abc import Callable
@@ -23,7 +24,15 @@ from trm_minimal.losses import answer_and_halting_loss, stablemax_cross_entropy
 from trm_minimal.model import FixedInit, NoPositions, TinyNet, compiled, eager
 from trm_minimal.recurrence import Replace
 from trm_minimal.recursion import deep_recursion
-from trm_minimal.schedules import Depth, constant, curriculum, final_depth, full_budget, warmup, warmup_cosine
+from trm_minimal.schedules import (
+    Depth,
+    constant,
+    curriculum,
+    final_depth,
+    full_budget,
+    warmup,
+    warmup_cosine,
+)
 from trm_minimal.tasks import Task, maze, sudoku
 from trm_minimal.train import train_step
 
@@ -59,9 +68,13 @@ class Recipe:
     loss: Callable = answer_and_halting_loss
 
     update: Callable = train_step  # (recipe, state) -> loss and counts: one update of the weights
-    steps: int = 65_100  # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
+    steps: int = (
+        65_100  # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
+    )
     batch: int = 768
-    optimizer: Callable = partial(torch.optim.AdamW, lr=1e-4, betas=(0.9, 0.95), weight_decay=1.0)  # of named weights
+    optimizer: Callable = partial(
+        torch.optim.AdamW, lr=1e-4, betas=(0.9, 0.95), weight_decay=1.0
+    )  # of named weights
     schedule: Callable[[int, int], float] = partial(warmup, over=2000)
     clip: float = float("inf")  # the official code does not clip
     ema: float = 0.999
@@ -80,18 +93,25 @@ class Recipe:
 
 
 def sudoku_extreme() -> Recipe:
-    """The paper's best Sudoku model (87.4 % on the published test set): mixer, 5M parameters. For a GPU."""
+    """The paper's best Sudoku model (87.4 % on the published test set): mixer, 5M parameters.
+
+    For a GPU.
+    """
     return Recipe()
 
 
 def _maze_hard_task(prepare=None) -> Callable[..., Task]:
     """The published mazes, none turned while training; `prepare` may turn them before."""
     options = {"symmetries": maze.no_symmetries, "validation": "maze-generated/test.csv"}
-    return partial(maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {}))
+    return partial(
+        maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {})
+    )
 
 
 def maze_hard() -> Recipe:
-    """The paper's Maze-Hard model (85.3 %): attention, 7M parameters, n = 4 as the official command. For a GPU."""
+    """The paper's Maze-Hard model (85.3 %): attention, 7M parameters, n = 4 as the official
+    command. For a GPU.
+    """
     return replace(
         sudoku_extreme(),
         task=_maze_hard_task(),
@@ -101,7 +121,9 @@ def maze_hard() -> Recipe:
 
 
 def maze_hard_plain() -> Recipe:
-    """Maze-Hard in its 8 symmetries, the labels turned along: they contradict the rule that the labels follow."""
+    """Maze-Hard in its 8 symmetries, the labels turned along: they contradict the rule that the
+    labels follow.
+    """
     return replace(maze_hard(), task=_maze_hard_task(maze.plain_eightfold))
 
 
@@ -111,11 +133,13 @@ def maze_hard_relabelled() -> Recipe:
 
 
 def sudoku_extreme_fast() -> Recipe:
-    """Sudoku-Extreme on one large GPU in minutes: Muon, half the batch, a depth that grows, the net compiled.
+    """Sudoku-Extreme on one large GPU in minutes: Muon, half the batch, a depth that grows, the net
+    compiled.
 
-    Muon and batch 384 as the fastest public run (arXiv 2601.19085); a depth that grows as in CGAR (arXiv 2511.08653).
-    With 15 blank positions in front there are 96 in all, a number that the GPU's matrix units like. One seed is
-    recorded: six minutes, a third of the way to the paper's accuracy.
+    Muon and batch 384 as the fastest public run (arXiv 2601.19085); a depth that grows as in CGAR
+    (arXiv 2511.08653). With 15 blank positions in front there are 96 in all, a number that the
+    GPU's matrix units like. One seed is recorded: six minutes, a third of the way to the paper's
+    accuracy.
     """
     return replace(
         sudoku_extreme(),
@@ -135,7 +159,8 @@ def sudoku_extreme_fast() -> Recipe:
 
 
 def maze_hard_fast() -> Recipe:
-    """Maze-Hard on one large GPU in a few minutes: cells mixed by a 3x3 convolution, not the paper's block.
+    """Maze-Hard on one large GPU in a few minutes: cells mixed by a 3x3 convolution, not the
+    paper's block.
 
     Timed on a GPU, and tried there with a smaller batch (LOG.md); not run to its end yet.
     """
@@ -171,14 +196,17 @@ def maze_hard_fast_relabelled() -> Recipe:
 
 
 def _class_size() -> Recipe:
-    """What the class-size recipes share: a short run on a CPU, so short warm-up, short EMA and clipping."""
+    """What the class-size recipes share: a short run on a CPU, so short warm-up, short EMA and
+    clipping.
+    """
     return replace(
         sudoku_extreme(),
         prefix=4,
         q_outputs=1,
         optimizer=partial(torch.optim.AdamW, lr=2e-3, betas=(0.9, 0.95), weight_decay=0.1),
         clip=1.0,
-        precision=torch.float32,  # many processors have no bfloat16: there it takes ten times as long
+        # many processors have no bfloat16: there it takes ten times as long
+        precision=torch.float32,
         eval_puzzles=256,
     )
 
@@ -208,8 +236,9 @@ def maze_9x9() -> Recipe:
         dim=96,
         block=partial(mlp_mixer, multiple=64),
         depth=constant(n=2, T=2),
-        # At the official 0.1 nearly every slot halts after a step or two once the net is good, later steps are hardly
-        # trained any more, and answers that were right do not stay (LOG.md, and the superseded run).
+        # At the official 0.1 nearly every slot halts after a step or two once the net is good,
+        # later steps are hardly trained any more, and answers that were right do not stay (LOG.md,
+        # and the superseded run).
         halting=partial(halt_by_q, exploration=1.0),
         steps=3_000,
         batch=64,
@@ -222,9 +251,11 @@ def maze_9x9() -> Recipe:
 
 
 def maze_15x15() -> Recipe:
-    """15x15 mazes with one shortest path, cells mixed by a 3x3 convolution: 40 minutes on one idle core.
+    """15x15 mazes with one shortest path, cells mixed by a 3x3 convolution: 40 minutes on one idle
+    core.
 
-    Mixer and attention of this size were still at the start of their way when this had arrived (LOG.md).
+    Mixer and attention of this size were still at the start of their way when this had arrived
+    (LOG.md).
     """
     return replace(
         maze_9x9(),
@@ -240,7 +271,9 @@ def maze_15x15() -> Recipe:
 
 
 def maze_6x6_noise() -> Recipe:
-    """1,000 mazes of 6x6 in the manner of Maze-Hard, each with several shortest paths; no augmentation."""
+    """1,000 mazes of 6x6 in the manner of Maze-Hard, each with several shortest paths; no
+    augmentation.
+    """
     return replace(
         maze_9x9(),
         task=partial(maze.load, "maze-6x6-noise", symmetries=maze.no_symmetries),
@@ -281,7 +314,10 @@ def sudoku_6x6() -> Recipe:
 
 
 def sudoku_6x6_short() -> Recipe:
-    """Half the steps: short of the ceiling, so that variants can differ. The baseline of the next three."""
+    """Half the steps: short of the ceiling, so that variants can differ.
+
+    The baseline of the next three.
+    """
     return replace(sudoku_6x6(), steps=1_000, eval_every=100)
 
 
@@ -296,12 +332,17 @@ def sudoku_6x6_full_gradient() -> Recipe:
 
 
 def sudoku_6x6_no_halting() -> Recipe:
-    """Every puzzle stays for N_sup supervision steps. Equal steps are equal compute: the batch has as many slots."""
+    """Every puzzle stays for N_sup supervision steps.
+
+    Equal steps are equal compute: the batch has as many slots.
+    """
     return replace(sudoku_6x6_short(), halting=halt_at_the_end)
 
 
 def sudoku_6x6_attention() -> Recipe:
-    """Cells mixed by attention instead of an MLP; positions by rotation, as the official attention model."""
+    """Cells mixed by attention instead of an MLP; positions by rotation, as the official attention
+    model.
+    """
     return replace(sudoku_6x6_short(), block=partial(transformer, heads=4, multiple=64))
 
 
@@ -319,7 +360,9 @@ def sudoku_9x9() -> Recipe:
 
 
 def sudoku_extreme_small() -> Recipe:
-    """A small net on the published Sudoku-Extreme puzzles (--data-dir), to see the real data train on a CPU."""
+    """A small net on the published Sudoku-Extreme puzzles (--data-dir), to see the real data train
+    on a CPU.
+    """
     return replace(
         maze_9x9(),
         task=Recipe().task,
@@ -333,7 +376,9 @@ def sudoku_extreme_small() -> Recipe:
 
 
 def maze_hard_small() -> Recipe:
-    """The published Maze-Hard puzzles (--data-dir) in an hour on one CPU core: maze_15x15's convolution, width 48."""
+    """The published Maze-Hard puzzles (--data-dir) in an hour on one CPU core: maze_15x15's
+    convolution, width 48.
+    """
     return replace(
         maze_15x15(),
         task=_maze_hard_task(),
@@ -371,7 +416,9 @@ def by_name(name: str) -> Recipe:
     """The recipe of that name. BadInput names those that are nearest."""
     if name not in RECIPES:
         near = ", ".join(get_close_matches(name, RECIPES, 5, 0.0))
-        raise BadInput(f"there is no recipe {name!r}, but {near}; `python -m trm_minimal recipes` lists all")
+        raise BadInput(
+            f"there is no recipe {name!r}, but {near}; `python -m trm_minimal recipes` lists all"
+        )
     return RECIPES[name]()
 
 
@@ -379,7 +426,9 @@ def describe(value):
     """Any part of a recipe as JSON: a function by its name, a partial by its name and arguments."""
     if isinstance(value, partial):
         given = {str(i): argument for i, argument in enumerate(value.args)} | value.keywords
-        return {"call": describe(value.func)} | {name: describe(argument) for name, argument in given.items()}
+        return {"call": describe(value.func)} | {
+            name: describe(argument) for name, argument in given.items()
+        }
     if isinstance(value, Recipe):
         names = [field.name for field in fields(value) if field.name != "tested_at"]
         return {name: describe(getattr(value, name)) for name in (*names, "test_depth")}

@@ -61,10 +61,8 @@ def _mark(mark: Mark, centres: list[tuple[float, float]]) -> str:
         return _path(_disc(half - 0.5), centres, style)
     if mark.glyph == CROSS:
         return _path(_cross(half - 3), centres, f'fill="none" stroke="{colour}" stroke-width="4"')
-    size, weight = (
-        min((24 if mark.glyph else 26) * mark.size, 15),
-        "bold" if mark.bold else "normal",
-    )
+    size = min((24 if mark.glyph else 26) * mark.size, 15)
+    weight = "bold" if mark.bold else "normal"
     text = escape(mark.glyph or LOOKS[mark.kind].sign)
     put = "".join(f'<text x="{x:g}" y="{y + 0.35 * size:g}">{text}</text>' for x, y in centres)
     style = f'font-size="{size:g}" {filled} font-weight="{weight}"'

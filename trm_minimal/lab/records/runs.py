@@ -50,18 +50,26 @@ def new_folder(folder: Path) -> Iterator[Path]:
             unfinished.replace(folder)
     except OSError as error:
         reason = error.strerror or error
-        raise BadInput(f"cannot write {folder} ({reason}); choose a folder that is writable and has room") from error
+        raise BadInput(
+            f"cannot write {folder} ({reason}); choose a folder that is writable and has room"
+        ) from error
 
 
 def require_place(out: Path, state_path: Path, resume: bool) -> None:
-    """BadInput when `out` holds a run that is not to be gone on with, or none that is, or cannot be written."""
+    """BadInput when `out` holds a run that is not to be gone on with, or none that is, or cannot be
+    written.
+    """
     if resume and not state_path.is_file():
         raise BadInput(f"{out} holds no run to resume; leave out --resume to start one")
     if state_path.exists() and not resume:
-        raise BadInput(f"{out} already holds a run; go on with it by --resume, or name another --out")
+        raise BadInput(
+            f"{out} already holds a run; go on with it by --resume, or name another --out"
+        )
     if not resume:
         with new_folder(out):
-            pass  # made now: a folder that cannot be written is known before the first step, not after an hour
+            # made now: a folder that cannot be written is known before the first step, not after an
+            # hour
+            pass
 
 
 def is_large(model: TinyRecursiveModel) -> bool:
@@ -70,14 +78,22 @@ def is_large(model: TinyRecursiveModel) -> bool:
 
 
 def save_weights(path: Path, model: TinyRecursiveModel, facts: dict) -> None:
-    """A model for others to load: its weights (see `is_large`), and how to build it (recipe, vocabulary, length)."""
+    """A model for others to load: its weights (see `is_large`), and how to build it (recipe,
+    vocabulary, length).
+    """
     sizes = {"kind": "weights", "vocab_size": model.vocab_size, "length": model.length}
-    tensors = {name: tensor.half() if is_large(model) else tensor for name, tensor in model.state_dict().items()}
+    tensors = {
+        name: tensor.half() if is_large(model) else tensor
+        for name, tensor in model.state_dict().items()
+    }
     checkpoint.save(path, tensors, sizes | facts)
 
 
 def load_model(path: Path) -> tuple[TinyRecursiveModel, Recipe, dict]:
-    """(model, recipe, facts) from a file of `save_weights`. BadInput when it is damaged or its recipe has changed."""
+    """(model, recipe, facts) from a file of `save_weights`.
+
+    BadInput when it is damaged or its recipe has changed.
+    """
     tensors, facts = checkpoint.load(path)
     if facts.get("kind") != "weights":
         kind = facts.get("kind", "something else")
@@ -106,10 +122,14 @@ def shipped_checkpoint(task: Task) -> Path:
         facts = checkpoint.load(path)[1]
         if (facts["vocab_size"], facts["length"]) == (task.vocab_size, task.length):
             return path
-    raise BadInput(f"no shipped checkpoint knows {task.name}; name the weights of a run before the puzzle")
+    raise BadInput(
+        f"no shipped checkpoint knows {task.name}; name the weights of a run before the puzzle"
+    )
 
 
-def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainState, seed: int, env: dict) -> None:
+def write_run(
+    folder: Path, name: str, recipe: Recipe, task: Task, state: TrainState, seed: int, env: dict
+) -> None:
     """Write the whole record of a finished run, or nothing. BadInput when the folder is taken.
 
     The first steps are left to `adopt` where there is no git: that machine is rented by the second.
@@ -120,7 +140,10 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
     nets = {"raw": state.model, "ema": averaged}
     scores = {
         split: {which: score(recipe, task, net, puzzles) for which, net in nets.items()}
-        | {"n": len(puzzles), "copy_baseline_cells": copy_baseline(puzzles.inputs_NL, puzzles.labels_NL)}
+        | {
+            "n": len(puzzles),
+            "copy_baseline_cells": copy_baseline(puzzles.inputs_NL, puzzles.labels_NL),
+        }
         for split, puzzles in scored_sets(recipe, task).items()
     }
     env = env | {"scoring_seconds": round(time.perf_counter() - started, 1)}
@@ -129,7 +152,9 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
         parts["first_steps"] = first_losses(recipe, task, seed, FIRST_STEPS)
     with new_folder(folder) as unfinished:
         for part, value in parts.items():
-            (unfinished / f"{part}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+            (unfinished / f"{part}.json").write_text(
+                json.dumps(value, indent=1) + "\n", encoding="utf-8"
+            )
         with open(unfinished / "curve.csv", "w", newline="", encoding="utf-8") as file:
             rows = csv.DictWriter(file, list(state.curve[0]), lineterminator="\n")
             rows.writeheader()
@@ -140,8 +165,12 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
 
 
 def write_sums(folder: Path) -> None:
-    files = sorted(path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "superseded.txt"))
-    (folder / "SHA256SUMS").write_text("".join(f"{sha256(path)}  {path.name}\n" for path in files), encoding="utf-8")
+    files = sorted(
+        path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "superseded.txt")
+    )
+    (folder / "SHA256SUMS").write_text(
+        "".join(f"{sha256(path)}  {path.name}\n" for path in files), encoding="utf-8"
+    )
 
 
 class Run:
@@ -158,9 +187,13 @@ class Run:
             )
             with open(self.folder / "curve.csv", newline="", encoding="utf-8") as file:
                 rows = [row.items() for row in csv.DictReader(file)]
-            self.curve = [{key: float(value) if value else None for key, value in row} for row in rows]
+            self.curve = [
+                {key: float(value) if value else None for key, value in row} for row in rows
+            ]
         except (OSError, ValueError) as error:
-            raise BadInput(f"{self.folder} is no whole record ({error}); fetch it again or record it anew") from error
+            raise BadInput(
+                f"{self.folder} is no whole record ({error}); fetch it again or record it anew"
+            ) from error
         self.superseded = (self.folder / "superseded.txt").exists()
 
     def __repr__(self) -> str:

@@ -1,4 +1,5 @@
-"""Sweeps: variants x seeds, trained by one command in parallel, each run recorded in one small file.
+"""Sweeps: variants x seeds, trained by one command in parallel, each run recorded in one small
+file.
 
 A record is data/sweeps/<sweep>/<variant>/<seed>.json: the resolved recipe, the curve, right or
 wrong for every test puzzle, the first losses, the environment, and a digest of all this; the
@@ -50,8 +51,13 @@ class Sweep:
     weights_kept: str = ""  # a pattern: variants of which every seed keeps its weights
 
     def cells(self) -> Iterator[tuple[str, int]]:
-        """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with fewer seeds."""
-        return chain(((variant, seed) for seed, variant in product(self.seeds, self.variants)), self.more_cells)
+        """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with
+        fewer seeds.
+        """
+        return chain(
+            ((variant, seed) for seed, variant in product(self.seeds, self.variants)),
+            self.more_cells,
+        )
 
     def keeps_weights(self, variant: str, seed: int) -> bool:
         """Whether the run keeps its weights."""
@@ -73,7 +79,9 @@ def flags(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles) -> str:
     return as_flags(exact_by_step(answers, puzzles.labels_NL)[-1])
 
 
-def rounded(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: str) -> dict[str, torch.Tensor]:
+def rounded(
+    recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: str
+) -> dict[str, torch.Tensor]:
     """The weights in float16, half the size, if every answer stays right or wrong as it was.
 
     In float32 where rounding turns a puzzle: some variants are chaotic.
@@ -85,7 +93,10 @@ def rounded(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: s
 
 
 def fit(recipe: Recipe, model: TinyRecursiveModel, task: Task) -> TinyRecursiveModel:
-    """The model for boards of the task's length. A part with a table of positions refuses by load_state_dict."""
+    """The model for boards of the task's length.
+
+    A part with a table of positions refuses by load_state_dict.
+    """
     if model.length == task.length:
         return model
     longer = build_model(recipe, task.vocab_size, task.length, seed=0)
@@ -99,9 +110,12 @@ def digest(record: dict) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env: dict, device: str) -> None:
+def run_cell(
+    name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env: dict, device: str
+) -> None:
     """Train and record one cell. The weights come first: where the record is, all is."""
-    torch.compiler.reset()  # a process trains many models, and each would count as a recompilation of the first
+    # a process trains many models, and each would count as a recompilation of the first
+    torch.compiler.reset()
     recipe = sweep.variants[variant]
     task = recipe.task()
     tests = {"test": task} | {title: build() for title, build in sweep.other_tests.items()}
@@ -111,7 +125,10 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
         curve = state.curve
         for title, other in tests.items():
             nets = {"raw": state.model, "ema": state.ema.model}
-            exact[title] = {which: flags(recipe, fit(recipe, net, other), other.test) for which, net in nets.items()}
+            exact[title] = {
+                which: flags(recipe, fit(recipe, net, other), other.test)
+                for which, net in nets.items()
+            }
         if sweep.keeps_weights(variant, seed):
             facts = {"kind": "weights of a sweep", "sweep": name, "variant": variant, "seed": seed}
             (folder / variant).mkdir(parents=True, exist_ok=True)
@@ -160,19 +177,30 @@ def read(name: str) -> dict[tuple[str, int], dict]:
             record = json.loads(path.read_text(encoding="utf-8"))
             records[record["recipe"]["variant"], record["recipe"]["seed"]] = record
         except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(f"{path} is no record of a sweep ({error}); remove it and run the sweep again") from error
+            raise BadInput(
+                f"{path} is no record of a sweep ({error}); remove it and run the sweep again"
+            ) from error
     return records
 
 
-def run(name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, device: str = "cpu") -> tuple[int, int]:
-    """Train the cells whose variant fits `only` and that are not recorded yet. (cells done now, cells of the sweep)."""
+def run(
+    name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, device: str = "cpu"
+) -> tuple[int, int]:
+    """Train the cells whose variant fits `only` and that are not recorded yet.
+
+    (cells done now, cells of the sweep).
+    """
     folder = SWEEPS / name
     cells = list(sweep.cells())
-    wanted = [(v, s) for v, s in cells if fnmatch(v, only) and not (folder / v / f"{s}.json").exists()]
+    wanted = [
+        (v, s) for v, s in cells if fnmatch(v, only) and not (folder / v / f"{s}.json").exists()
+    ]
     with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread) as pool:
         work = [pool.submit(run_cell, name, sweep, v, s, folder, env, device) for v, s in wanted]
         try:
-            for done in tqdm(as_completed(work), total=len(work), unit="run", desc=name, smoothing=0):
+            for done in tqdm(
+                as_completed(work), total=len(work), unit="run", desc=name, smoothing=0
+            ):
                 done.result()
         finally:  # stopped or failed: what has not begun shall not begin
             pool.shutdown(cancel_futures=True)

@@ -19,6 +19,8 @@ RENAMED = {
     "trm_minimal.schedules._stage": "trm_minimal.schedules.staged_depth",
     "trm_minimal.schedules._draw": "trm_minimal.schedules.drawn_depth",
     f"{LAB}.optimizers.MuonAdamW": f"{PARTS}.optimizers.muon_adamw",
+    "trm_minimal.layers.GridRotary": f"{PARTS}.positions.GridRotary",
+    "trm_minimal.layers.Unrotated": "trm_minimal.layers.NoRotation",
     # What carries gradient, and how many states and nets there are, is a round.
     f"{LAB}.gradients.one_step_recursion": {"call": DEEP, "one_round": f"{PARTS}.rounds.one_step"},
     f"{LAB}.latents.single_latent": {"call": DEEP, "one_round": f"{PARTS}.rounds.single_z"},

@@ -17,10 +17,11 @@ from trm_minimal.lab.parts.blocks import (
     mixer_over_width,
 )
 from trm_minimal.lab.parts.losses import continue_loss
+from trm_minimal.lab.parts.positions import GridRotary
 from trm_minimal.lab.parts.rounds import TwoNets, one_step, several_z, single_z, two_nets
 from trm_minimal.lab.recipes import Recipe, maze_9x9, sudoku_6x6
 from trm_minimal.lab.records.sweeps import Sweep
-from trm_minimal.layers import GridRotary, mlp_mixer, transformer
+from trm_minimal.layers import mlp_mixer, transformer
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.recurrence import FixedGate, Gated
 from trm_minimal.recursion import deep_recursion
