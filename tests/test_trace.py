@@ -17,8 +17,9 @@ from trm_minimal.model import RandomInit, TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual
 from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import Depth
+from trm_minimal.show.steppers import Stepper, Thinker
 from trm_minimal.show.trace import Position, trace, traces
-from trm_minimal.tasks import maze, sudoku
+from trm_minimal.tasks import Puzzles, maze, sudoku
 
 BLOCKS = {
     "mixer": partial(mlp_mixer, multiple=16),
@@ -253,6 +254,24 @@ def test_two_runs_of_one_model_at_once_do_not_meet():
         model.net(*alone[0].injection(1))
         assert model.training and not any(part._forward_hooks for part in model.modules())
     assert same == [True] * 48
+
+
+def test_identities_are_part_of_the_question():
+    model, inputs_NL = build(puzzles=4)
+    nn.init.normal_(model.puzzles_ND)
+    ids_N = torch.tensor([0, 3, 1, 1, 2])
+    run = trace(model, inputs_NL, N_SUP, DEPTH, ids_N=ids_N)
+    with torch.inference_mode():
+        own = list(model.deep_supervision(inputs_NL.long(), N_SUP, *DEPTH, ids_B=ids_N))
+        new = model.net(*run.injection(4))
+    assert all(torch.equal(run.y(run.moment(s)), own[s - 1].y) for s in (1, 2, 3))
+    assert torch.equal(new, run.z(4))
+    parts = traces(model, inputs_NL, N_SUP, DEPTH, batch=2, ids_N=ids_N)
+    assert torch.allclose(torch.cat([part.q_KN for part in parts], dim=1), run.q_KN, atol=1e-4)
+    task = TASKS["sudoku"]
+    puzzles = Puzzles(inputs_NL, inputs_NL, ids_N)
+    widget = Stepper(task, puzzles, Thinker("", model, N_SUP, DEPTH), chosen=1)
+    assert torch.allclose(widget.traces[0].q_KN[:, 0], run.q_KN[:, 1], atol=1e-4)
 
 
 def test_repr_says_what_it_holds():

@@ -35,8 +35,8 @@ class Thinker(NamedTuple):
     N_sup: int
     depth: Depth
 
-    def __call__(self, inputs_L: Tensor) -> Trace:
-        return trace(self.model, inputs_L, self.N_sup, self.depth)
+    def __call__(self, inputs_L: Tensor, ids_N: Tensor | None = None) -> Trace:
+        return trace(self.model, inputs_L, self.N_sup, self.depth, ids_N=ids_N)
 
 
 class Stepper(W.VBox):
@@ -80,11 +80,11 @@ class Stepper(W.VBox):
         self.add_class("trm-stepper")
         self._choose()
 
-    def show(self, inputs_L: Tensor, labels_L: Tensor | None = None) -> None:
+    def show(self, inputs_L: Tensor, labels_L: Tensor | None = None, ids_N=None) -> None:
         """Think about this puzzle, which need not be one of the set, and go to its start."""
         with self.lock:
             self.inputs_L, self.labels_L = inputs_L, labels_L
-            self.traces = [thinker(inputs_L) for thinker in self.thinkers]
+            self.traces = [thinker(inputs_L, ids_N) for thinker in self.thinkers]
             self.counted = self.level.value  # what the slider counts: the level may be ahead of it
             self._put_slider(max(len(run.ends_of(self.counted)) for run in self.traces) - 1, 0)
             self._rebuild()
@@ -95,8 +95,8 @@ class Stepper(W.VBox):
         return [view.sentence(*where, self.peek.value) for view, where in zip(self.views, self._where(), strict=True)]
 
     def _choose(self) -> None:
-        index = self.puzzle.value
-        self.show(self.puzzles.inputs_NL[index], self.puzzles.labels_NL[index])
+        one = self.puzzles[self.puzzle.value : self.puzzle.value + 1]
+        self.show(one.inputs_NL[0], one.labels_NL[0], one.ids_N)
 
     def _change_level(self) -> None:
         """The slider keeps its place in the run, as nearly as the new level allows."""

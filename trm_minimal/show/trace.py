@@ -47,6 +47,7 @@ class Trace:
     tokens_KNL: Tensor  # uint8: y, decoded by the answer head; K + 1 moments
     confidence_KNL: Tensor  # probability (softmax) that the answer head gives to this token
     q_KN: Tensor  # halting logit, read from y
+    ids_N: Tensor | None = None  # identities, for a model that has vectors for them
 
     def __repr__(self) -> str:
         N, (n, T) = len(self.inputs_NL), self.depth
@@ -102,7 +103,7 @@ class Trace:
         if self.position(k).state == "y":
             return self.y(k - 1), self.z(k - 1)
         with torch.inference_mode():
-            x_NLD = self.model.input_embedding(self.inputs_NL.long().to(self.initial[0].device))
+            x_NLD = _embedding(self.model, self.inputs_NL, self.ids_N)
             return self.z(k - 1), x_NLD + self.y(k - 1)
 
     def drift(self, state: str) -> Tensor:
@@ -224,20 +225,25 @@ def _read(model: TinyRecursiveModel, y_NLD: Tensor) -> tuple[Tensor, Tensor, Ten
     )
 
 
+def _embedding(model: TinyRecursiveModel, inputs_NL: Tensor, ids_N: Tensor | None) -> Tensor:
+    device = model.tokens_VD.device
+    ids_N = None if ids_N is None else ids_N.long().to(device)
+    return model.input_embedding(inputs_NL.long().to(device), ids_N)
+
+
 @torch.inference_mode()
-def trace(model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth, generator=None) -> Trace:
+def trace(model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth, generator=None, ids_N=None) -> Trace:
     """Run N_sup supervision steps on each puzzle, with no halting, and keep every state.
 
     BadInput when the model's recursion is none of z n times and then y once, T times a step.
     """
     depth = Depth(*depth)
     inputs_NL = inputs_NL.view(-1, inputs_NL.shape[-1])
-    cells_NL = inputs_NL.long().to(model.tokens_VD.device)
     recorder = Recorder(model, depth.n)
-    initial = model.initial_states(cells_NL, generator)
+    initial = model.initial_states(inputs_NL.to(model.tokens_VD.device), generator)
     y_NLD, z_NLD = initial
-    for _ in range(N_sup):
-        y_NLD, z_NLD = recorder.step(model.input_embedding(cells_NL), y_NLD, z_NLD, depth.T)
+    for _ in range(N_sup):  # x is embedded anew in each step, as the model does
+        y_NLD, z_NLD = recorder.step(_embedding(model, inputs_NL, ids_N), y_NLD, z_NLD, depth.T)
     renewed = recorder.renewed
     rounds = [_read(model, y_NLD) for y_NLD in (initial[0], *renewed[depth.n :: depth.n + 1])]
     # y, and what is read from it, stays as it is during the calls for z.
@@ -253,10 +259,14 @@ def trace(model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth
         tokens_KNL=tokens,
         confidence_KNL=confidence,
         q_KN=q,
+        ids_N=ids_N,
     )
 
 
-def traces(model, inputs_NL: Tensor, N_sup: int, depth: Depth, batch: int = 20, generator=None) -> Iterator[Trace]:
+def traces(
+    model, inputs_NL: Tensor, N_sup: int, depth: Depth, batch: int = 20, generator=None, ids_N=None
+) -> Iterator[Trace]:
     """Traces of so many puzzles at a time: the states of thousands need not fit into memory."""
-    for part_NL in inputs_NL.split(batch):
-        yield trace(model, part_NL, N_sup, depth, generator)
+    for rows in torch.arange(len(inputs_NL)).split(batch):
+        some_N = None if ids_N is None else ids_N[rows]
+        yield trace(model, inputs_NL[rows], N_sup, depth, generator, some_N)
