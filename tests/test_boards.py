@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trm_minimal.show import boards
+from trm_minimal.show import boards, svg
 from trm_minimal.show.boards import describe_board, draw_board, film_strip
 from trm_minimal.show.style import INK, LOOKS
 from trm_minimal.tasks import maze, sudoku
@@ -111,6 +111,19 @@ def test_a_cleared_path_cell_is_marked_as_changed():
     before_L[torch.nonzero((inputs_L == maze.SPACE) & (labels_L == maze.SPACE))[0, 0]] = maze.PATH
     draw_board(ax, task, labels_L, inputs_L, labels_L, before_L)
     assert drawn(ax)["changed"] == 1
+
+
+def test_a_given_that_was_overwritten_is_crossed_in_both_paints(case):
+    """The matplotlib board shows what the net wrote there, the SVG board the given below the cross."""
+    task, inputs_L, labels_L, *_ = case
+    given = int((inputs_L == labels_L).int().argmax())
+    spoilt_L = labels_L.clone()
+    spoilt_L[given] = next(t for t in range(2, task.vocab_size) if t != labels_L[given])
+    ax = axes()
+    draw_board(ax, task, spoilt_L, inputs_L, labels_L)
+    assert drawn(ax)["wrong"] == 1 and drawn(ax)["changed"] == 0
+    page = svg.board_marks(task, spoilt_L, inputs_L, labels_L)
+    assert page.count(LOOKS["wrong"].colour) == 1
 
 
 def test_without_labels_nothing_is_called_right_or_wrong(case):
