@@ -396,7 +396,7 @@ def test_a_finished_run_resumed_stays_as_it_is(trained, room):
     "puzzle, reason",
     [
         (FOUR[:-1], "boards of 15 cells"),
-        (FOUR[:-1] + "x", "'x' in row 4, column 4"),
+        (FOUR[:-1] + "y", "'y' in row 4, column 4"),
         (FOUR[:-1] + "5", "'5' in row 4, column 4"),
         ("11" + FOUR[2:], "1 twice in one row"),
         ("1" + "." * 15, "has several solutions"),

@@ -216,7 +216,7 @@ move = hard.symmetries(1000, torch.Generator().manual_seed(0))
 turned_NL, answers_NL = (move(tokens_1L.expand(1000, -1)) for tokens_1L in (inputs_1L, labels_1L))
 assert hard.is_solution(turned_NL, answers_NL).all() and len(turned_NL.unique(dim=0)) == 1000
 for turned_L in turned_NL[:10]:
-    assert len(sudoku.solve(sudoku.NINE, sudoku.text((turned_L - 1).tolist()))[0]) == 1
+    assert len(sudoku.solve(sudoku.NINE, sudoku.text_of((turned_L - 1).tolist()))[0]) == 1
 print("1,000 disguises of the puzzle above: all different, and the turned answer solves each.")
 print("Ten of them, searched for a second solution: none has one.")
 
@@ -545,7 +545,8 @@ print("Figure: seven rungs, one mark for each seed. Exact on", "; ".join(said) +
 # ## Play
 #
 # In the training cell, change one thing: `steps=150`; or `recipes.sudoku_6x6()` with a few hundred steps (it will still be
-# on the flat part); or train without disguises, by `fours = replace(fours, symmetries=partial(stay, length=16, vocab=6))`
+# on the flat part); or train without disguises, by
+# `fours = replace(fours, symmetries=partial(unmoved, length=16, vocab=6))`
 # with `stay` from `trm_minimal.tasks` and `partial` from `functools`. Does 4x4 need them?
 #
 # ## Limits

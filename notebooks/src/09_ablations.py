@@ -444,7 +444,7 @@ for name, against in CLAIMED.items():
 # (notebook 06).
 
 # %% tags=["figure"]
-noise_mazes = maze.load("maze-6x6-noise", symmetries=maze.none)
+noise_mazes = maze.load("maze-6x6-noise", symmetries=maze.no_symmetries)
 turned, ruled = maze.plain_eightfold(noise_mazes.train), maze.relabelled(noise_mazes.train)
 follow = (turned.labels_NL == ruled.labels_NL).all(1).view(-1, 8)
 differ = (turned.labels_NL != ruled.labels_NL).sum(1).view(-1, 8)[:, 2]

@@ -116,7 +116,7 @@ def sudoku_extreme() -> Recipe:
 
 def _maze_hard_task(prepare=None) -> Callable[..., Task]:
     """The published mazes, none turned while training; `prepare` may turn them before."""
-    options = {"symmetries": maze.none, "validation": "maze-generated/test.csv"}
+    options = {"symmetries": maze.no_symmetries, "validation": "maze-generated/test.csv"}
     return partial(maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {}))
 
 
@@ -283,7 +283,7 @@ def maze_6x6_noise() -> Recipe:
     """1,000 mazes of 6x6 in the manner of Maze-Hard, each with several shortest paths."""
     return replace(
         maze_9x9(),
-        task=partial(maze.load, "maze-6x6-noise", symmetries=maze.none),
+        task=partial(maze.load, "maze-6x6-noise", symmetries=maze.no_symmetries),
         dim=64,
         steps=1_000,
         schedule=partial(warmup_cosine, over=50),
@@ -295,13 +295,15 @@ def maze_6x6_noise() -> Recipe:
 
 def maze_6x6_noise_plain() -> Recipe:
     """The same mazes in their 8 symmetries, the labels turned along."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.plain_eightfold)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.plain_eightfold}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 
 def maze_6x6_noise_relabelled() -> Recipe:
     """The same mazes in their 8 symmetries, the labels made anew by their own rule."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.relabelled)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.relabelled}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 

@@ -116,7 +116,7 @@ def attentions(side: int) -> dict[str, partial]:
 def ablate_sudoku() -> Sweep:
     """6x6 Sudoku; the baseline is a mixer, as the paper's best Sudoku model."""
     blocks = {"norm-over-width": partial(mixer_over_width, multiple=64)} | attentions(side=6)
-    unturned = partial(sudoku.load, "sudoku-6x6", symmetries=sudoku.none)
+    unturned = partial(sudoku.load, "sudoku-6x6", symmetries=sudoku.no_symmetries)
     return Sweep(variants_of(sudoku_baseline(), blocks, unturned), SUDOKU_SEEDS)
 
 
@@ -127,7 +127,7 @@ def ablate_maze() -> Sweep:
     """
     over_width = partial(grid_convolution_over_width, side=9, multiple=64)
     blocks = {"norm-over-width": over_width, "mixer": partial(mlp_mixer, multiple=64)} | attentions(side=9)
-    unturned = partial(maze.load, "maze-9x9", symmetries=maze.none)
+    unturned = partial(maze.load, "maze-9x9", symmetries=maze.no_symmetries)
     variants = variants_of(maze_baseline(), blocks, unturned)
     slower = {f"{name}-half-rate": at_rate(variants[name], 0.5) for name in ("two-nets", "softmax")}
     return Sweep(variants | slower, MAZE_SEEDS)
