@@ -38,9 +38,9 @@ def counting(source: str, number: str) -> str:
 
 
 def solution(number: str) -> str:
-    """Code that answers an exercise."""
+    """Code that answers an exercise, in its notebook or another."""
     task, source = desk.exercise(number), notebook_cells(number, solved=True)[1][1]
-    answer = counting(source, number) if isinstance(task, Code) else source
+    answer = f"{task.names}\n\n{counting(source, number)}" if isinstance(task, Code) else source
     return f'{answer}\n\n{task.name} = _answered.answer("{number}", {task.name})'
 
 
