@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from nbformat import v4
-from nbval.plugin import IPyNbCell
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from tests.sample import PERIOD, commit, sample
 
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["TRM_ANSWERS"] = str(ROOT / "notebooks" / ".no-answers")  # whatever a learner has in this checkout
 
-# The longest first: what is long and starts last leaves the other worker idle. Then what nothing is said of.
-LONG = ("test_browser.py", "test_runs.py", "test_sweeps.py")
-SLOW = (*LONG,)
+# These files come first, then the notebooks: what is long and starts last leaves the other worker idle.
+LONG = ("test_sweeps.py", "test_runs.py", "test_browser.py")
+SLOW = (*LONG, "test_cli.py")
 SHOWN = 10  # files in the list of the slowest
 
 
@@ -53,42 +53,72 @@ def pytest_itemcollected(item):
 
 
 def pytest_collection_modifyitems(items):
-    items[:] = chain.from_iterable(map(with_answers, items))
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+    items.sort(key=lambda item: (item.path.name not in LONG, item.path.suffix != ".ipynb"))
     for item in items:
         if item.path.suffix == ".py" and item.path.name not in SLOW:
             item.add_marker("quick")
 
 
-def with_answers(item: pytest.Item) -> Iterator[pytest.Item]:
-    """The test itself; after a notebook's cell those that answer its exercise, but in a copy without solutions."""
-    yield item
-    if isinstance(item, IPyNbCell) and (ROOT / "trm_minimal/classroom/solutions").exists():
-        from tests import answered  # here: it imports torch
+class Notebook(IPyNbFile):
+    """One that is answered on the way, but in a copy without solutions: see tests/answered.py."""
 
-        sources = [cell.source for cell in item.parent.nb.cells if cell.cell_type == "code"]
-        if source := answered.cells_between(sources).get(item.cell_num):
-            fields = {"cell_num": item.cell_num, "cell": v4.new_code_cell(source)}
-            name = f"{item.name} answered"
-            yield IPyNbCell.from_parent(item.parent, name=name, options=Counter(), **fields)
+    def collect(self) -> Iterator[IPyNbCell]:
+        self.between, cells = {}, list(super().collect())
+        if (ROOT / "trm_minimal/classroom/solutions").exists():
+            from tests import answered  # here: it imports torch
+
+            self.between = answered.cells_between([item.cell.source for item in cells])
+        for item in cells:
+            yield item
+            if item.cell_num in self.between:
+                yield another_cell(item, self.between[item.cell_num])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    found = yield
+    new = [Notebook.from_parent(parent, path=file_path) for node in found if type(node) is IPyNbFile]
+    return new or found
+
+
+def another_cell(item: IPyNbCell, source: str) -> IPyNbCell:
+    """To be run after this one, in the same kernel, whatever it prints."""
+    return IPyNbCell.from_parent(
+        item.parent,
+        name=f"{item.name} answered",
+        cell_num=item.cell_num,
+        cell=v4.new_code_cell(source),
+        options=Counter(),
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A cell that prints something else with the learner's functions is run once more with the package's."""
+    try:
+        return (yield)
+    except NbCellError as error:
+        if str(error) != "Cell outputs differ" or not item.parent.between or not item.cell_num:
+            raise
+        from tests.answered import SWAP
+
+        another_cell(item, SWAP).runtest()
+        item.runtest()
+        another_cell(item, SWAP).runtest()
 
 
 def pytest_terminal_summary(terminalreporter):
-    reports = [
-        report
-        for report in chain.from_iterable(terminalreporter.stats.values())
-        if isinstance(report, pytest.TestReport)
-    ]
-    seconds, records, totals = Counter(), Counter(), {}
-    for report in reports:
-        seconds[report.nodeid.partition("::")[0]] += report.duration
-        for _, total in report.user_properties if report.when == "call" else ():
-            test = report.nodeid.partition("[")[0]
-            records[test] += 1
-            totals[test] = total
-    terminalreporter.section("slowest files")
+    seconds, computed = Counter(), Counter()
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+            if report.when == "call":
+                test = report.nodeid.partition("[")[0]
+                computed.update((test, total) for name, total in report.user_properties if name == "records")
+    if seconds:
+        terminalreporter.section("slowest files")
     for file, duration in seconds.most_common(SHOWN):
         terminalreporter.line(f"{duration:6.0f} s  {file}")
-    for test, count in records.items():
-        every = "all" if count == totals[test] else f"every {PERIOD}th by the commit, all with --all-records"
-        terminalreporter.line(f"computed again: {count} of {totals[test]} records ({every}): {test}")
+    for (test, total), count in computed.items():
+        which = "" if count == total else f", a {PERIOD}th chosen by the commit; all with --all-records"
+        terminalreporter.line(f"{count} of {total} records computed again{which}: {test}")

@@ -2,8 +2,9 @@
 
 A notebook is stored as a newcomer finds it, with no exercise answered, and so nbval meets every stub and its check.
 Below each check one more cell gives a wrong answer, which must be refused, and then the solution. So the cells below go
-on with the learner's functions, and must print what they print with those of the package. Each solution counts its
-calls, from zero after its check, and a last cell asks whether every one was called.
+on with the learner's functions, and must print what they print with those of the package; a cell that shows what became
+of an answer must print what is stored once it is run again with the package's. Each solution counts its calls, from
+zero after its check, and a last cell asks whether every one was called.
 """
 
 import ast
@@ -26,6 +27,7 @@ _sys.path.append({str(Path(__file__).parent)!r})
 import answered as _answered
 _answered.enter()"""
 FORGET = "_answered.forget()"
+SWAP = "_answered.swap(globals())"
 
 
 def counting(source: str, number: str) -> str:
@@ -65,11 +67,14 @@ def cells_between(sources: list[str]) -> dict[int, str]:
 
 # What those cells call, in the kernel of the notebook.
 
+SPARE: dict[str, Any] = {}  # by the names that a notebook uses: the package's functions, or the learner's after a swap
+
 
 def enter() -> None:
     """A learner comes, who has answered nothing yet."""
     os.environ["TRM_ANSWERS"] = tempfile.mkdtemp(prefix="answers-")
     builtins.USED = Counter()  # where an answer finds it that another notebook has kept
+    SPARE.clear()
 
 
 def answer(number: str, right: Any) -> Any:
@@ -83,7 +88,15 @@ def answer(number: str, right: Any) -> Any:
     given = check(number, right)
     assert given is right and desk.kept_path(task).exists(), f"the solution of exercise {number} is not right here"
     USED[number] = 0  # noqa: F821
+    if isinstance(task, Code):
+        SPARE[task.name] = task.package
     return given
+
+
+def swap(names: dict[str, Any]) -> None:
+    """The package's functions in place of the learner's; called again, the other way round."""
+    for name, spare in SPARE.items():
+        SPARE[name], names[name] = names[name], spare
 
 
 def forget() -> None:

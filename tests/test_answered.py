@@ -77,6 +77,15 @@ def test_a_solution_is_kept_until_it_is_forgotten_and_counted_from_zero(learner)
     assert yours("3.1") is EXERCISES["3.1"].package
 
 
+def test_the_packages_functions_take_the_place_of_the_learners_and_back(learner):
+    right, package = solved("3.1"), EXERCISES["3.1"].package
+    names = {"latent_recursion": answered.answer("3.1", right), "x": 1}
+    answered.swap(names)
+    assert names == {"latent_recursion": package, "x": 1}
+    answered.swap(names)
+    assert names == {"latent_recursion": right, "x": 1}
+
+
 @pytest.mark.parametrize("number", ["3.1", "1.3"])
 def test_an_answer_that_is_wrong_in_its_notebook_is_seen(learner, number):
     task = EXERCISES[number]
