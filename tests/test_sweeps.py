@@ -214,9 +214,15 @@ def sweep_of(name):
     return registry.SWEEPS[name]()
 
 
-@cache
+TASKS = {}  # by their description: most variants of a sweep share one
+
+
 def task_of(name, variant):
-    return sweep_of(name).variants[variant].task()
+    recipe = sweep_of(name).variants[variant]
+    key = str(recipes.describe(recipe)["task"])
+    if key not in TASKS:
+        TASKS[key] = recipe.task()
+    return TASKS[key]
 
 
 # Another processor rounds otherwise, and some variants are chaotic: bare recursion, an open gate, no positions. Their
