@@ -23,7 +23,10 @@ os.environ["TRM_ANSWERS"] = str(ROOT / "notebooks" / ".no-answers")  # whatever 
 
 # These files come first, then the notebooks: what is long and starts last leaves the other worker idle.
 LONG = ("test_sweeps.py", "test_runs.py", "test_browser.py")
-SLOW = (*LONG, "test_cli.py")
+SLOW = (
+    *LONG,
+    *("test_autocast.py", "test_cli.py", "test_parallel.py", "test_readme.py", "test_train.py"),
+)
 SHOWN = 10  # files in the list of the slowest
 
 

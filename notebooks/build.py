@@ -190,7 +190,7 @@ def execute(nb: NotebookNode, folder: Path, name: str, answers: Path | None = No
     env["TRM_ANSWERS"] = str(answers or folder / ".no-answers")
     env.pop("MPLBACKEND", None)  # any value switches off the inline backend, and with it every figure
     with tqdm(total=len(nb.cells), desc=name, unit="cell") as bar:
-        client = NotebookClient(nb, timeout=300, kernel_name="python3", coalesce_streams=True)
+        client = NotebookClient(nb, timeout=900, kernel_name="python3", coalesce_streams=True)
         client.record_timing = client.store_widget_state = False
         client.resources = {"metadata": {"path": str(folder)}}
         client.extra_arguments = ["--log-level=ERROR"]  # a warning about TCP would tear the progress bar

@@ -36,7 +36,7 @@ FLAGS = (
     "--no-first-run",
     "--disable-background-networking",
 )
-PATIENCE = 300_000  # milliseconds for all cells of a notebook, with the other core busy
+PATIENCE = 900_000  # milliseconds for all cells of a notebook, on a busy machine
 MOVES = 96  # of a slider, 12 on and 12 back in turn
 PAGE_LIMIT = 4  # times what it takes a bare slider to change a number, from key to picture, in the median
 IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
