@@ -130,20 +130,23 @@ def run(net, mixing, thinking, h_BLD):
 
 def probe(f):
     generator = torch.Generator().manual_seed(0)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
-        for dim, length, multiple in ((12, 7, 8), (5, 9, 4), (10, 3, 256)):
-            net = f(dim, length) if multiple == 256 else f(dim, length, multiple=multiple)  # 256 is the default
-            mixing, thinking = the_two_parts(net, dim, length, multiple)
-            h_BLD = torch.randn(2, length, dim, generator=generator) * 3
-            mistake = diagnose(run(net, mixing, thinking, h_BLD), mixing, thinking, h_BLD)
-            if mistake:
-                raise Refused(mistake)
-        blocks = f(12, 7), f(12, 7)
-        weights = [{id(weight) for weight in block.parameters()} for block in blocks]
-        refuse_unless(
-            not weights[0] & weights[1], "two blocks that it builds share their weights; make new SwiGLUs in each call"
-        )
+    for dim, length, multiple in ((12, 7, 8), (5, 9, 4), (10, 3, 256)):
+        net = f(dim, length) if multiple == 256 else f(dim, length, multiple=multiple)  # 256 is the default
+        mixing, thinking = the_two_parts(net, dim, length, multiple)
+        h_BLD = torch.randn(2, length, dim, generator=generator) * 3
+        mistake = diagnose(run(net, mixing, thinking, h_BLD), mixing, thinking, h_BLD)
+        if mistake:
+            raise Refused(mistake)
+    blocks = f(12, 7), f(12, 7)
+    weights = [list(block.parameters()) for block in blocks]
+    refuse_unless(
+        not set(map(id, weights[0])) & set(map(id, weights[1])),
+        "two blocks that it builds share their weights; make new SwiGLUs in each call",
+    )
+    refuse_unless(
+        not all(map(torch.equal, *weights)),
+        "two blocks that it builds begin with the same numbers; seeding torch is left to the caller",
+    )
 
 
 def norm_over_width(dim, length, multiple=256):
@@ -212,6 +215,11 @@ def one_for_all(dim, length, multiple=256, built={}):  # noqa: B006
     return built.setdefault((dim, length, multiple), layers.mlp_mixer(dim, length, multiple))
 
 
+def seeded_inside(dim, length, multiple=256):
+    torch.manual_seed(0)
+    return layers.mlp_mixer(dim, length, multiple)
+
+
 def not_returned(dim, length, multiple=256):
     layers.mlp_mixer(dim, length, multiple)
 
@@ -256,9 +264,11 @@ EXERCISE = Code(
         learned_norm: "nothing is learned",
         normed_once_more: "its output is another one",
         one_for_all: "share their weights",
+        seeded_inside: "begin with the same numbers",
         not_returned: "it returns nothing",
         not_chained: "a block is an nn.Module",
         left_on_its_side: "comes out as",
     },
-    names=("import torch\nfrom torch import nn\nfrom trm_minimal.layers import PostNorm, SwiGLU, Transposed, rms_norm"),
+    names="import torch\nfrom torch import nn\nfrom trm_minimal.layers import PostNorm, SwiGLU, Transposed, rms_norm",
+    may_draw=True,
 )

@@ -123,8 +123,9 @@ def probe(f):
 
 def check_calls(f, clip):
     model, optimizer, scaler, inputs = scene()
-    true = torch.cat([g.flatten() for g in torch.autograd.grad(loss_of(model, inputs, 30.0), list(model.parameters()))])
-    before = numbers(model)
+    with torch.enable_grad():
+        shares = torch.autograd.grad(loss_of(model, inputs, 30.0), list(model.parameters()))
+    true, before = torch.cat([share.flatten() for share in shares]), numbers(model)
     f(model, optimizer, scaler, loss_of(model, inputs, 30.0), clip)
     calls = [what for what, _ in scaler.tape]
     at = dict(scaler.tape)
