@@ -4,7 +4,9 @@ import ast
 import copy
 import inspect
 import random
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain, count
 from textwrap import indent
 
@@ -54,38 +56,41 @@ class NeverEnds(Exception):
 
 
 def mutants(function: Callable) -> Iterator[tuple[str, Callable]]:
-    """(what was changed, the changed function), for each small mistake. One that cannot even be defined is left out."""
+    """(name, function) for each small mistake; the name tells the line that changed.
+
+    One that cannot even be defined, as where a decorator fails, is left out.
+    """
     (tree,) = ast.parse(inspect.getsource(function)).body
-    for name, text in chain(switched(tree), misspelt(tree)):
-        try:
-            yield f"{function.__name__}: {name}", defined(text, function)
-        except (TypeError, AttributeError):  # a decorator or a default value that fails
-            continue
+    original = ast.unparse(tree)
+    for text in dict.fromkeys(chain(switched(tree), misspelt(tree))):
+        with suppress(TypeError, AttributeError):
+            if text != original:
+                yield f"{function.__name__}: {difference(original, text)}", defined(text, function)
 
 
-def switched(tree: ast.FunctionDef) -> Iterator[tuple[str, str]]:
-    """(name, source) of the function with each of SWITCHES in front."""
+def switched(tree: ast.FunctionDef) -> Iterator[str]:
+    """The source with each of SWITCHES in front."""
     for switch in SWITCHES:
         tree.body.insert(0, statement(switch))
-        yield switch, ast.unparse(tree)
+        yield ast.unparse(tree)
         del tree.body[0]
 
 
-def misspelt(tree: ast.FunctionDef) -> Iterator[tuple[str, str]]:
-    """(name, source) of the function with each of `mistakes` in each place."""
+def misspelt(tree: ast.FunctionDef) -> Iterator[str]:
+    """The source with each of its `mistakes`, in each place."""
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
-            siblings = value if isinstance(value, list) else [value]
-            for i, node in enumerate(siblings):
+            for i, node in enumerate(value if isinstance(value, list) else [value]):
                 for wrong in mistakes(node):
                     setattr(parent, field, [*value[:i], wrong, *value[i + 1 :]] if isinstance(value, list) else wrong)
-                    yield f"{short(node)} -> {short(wrong)}", ast.unparse(tree)
+                    yield ast.unparse(tree)
                 setattr(parent, field, value)
 
 
-def short(node: ast.AST) -> str:
-    text = " ".join(ast.unparse(node).split())
-    return text if len(text) < 80 else text[:77] + "..."
+def difference(old: str, new: str) -> str:
+    """The first line that differs, before and after."""
+    pairs = zip(old.splitlines(), new.splitlines(), strict=False)
+    return next(f"{before.strip()} -> {after.strip()}" for before, after in pairs if before != after)
 
 
 def mistakes(node: ast.AST) -> Iterator[ast.AST]:
@@ -141,10 +146,14 @@ def mistakes(node: ast.AST) -> Iterator[ast.AST]:
             yield from (changed(node, decorator_list=others) for others in without_one(decorators))
         case ast.If(test):
             yield changed(node, test=ast.UnaryOp(ast.Not(), test))
-    if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef):
+    if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef) and not is_docstring(node):
         yield ast.Pass()
         if any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node)):
             yield from (statement(f"with {mode}:\n{indent(ast.unparse(node), '    ')}") for mode in MODES)
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def expression(text: str) -> ast.expr:
@@ -184,7 +193,8 @@ def defined(text: str, original: Callable) -> Callable:
         if isinstance(node, ast.For | ast.While):
             node.body.insert(0, statement("tick()"))
     names = original.__globals__ | {"torch": torch, "numpy": numpy, "random": random, "tick": tick, "shared": shared}
-    exec(compile(ast.fix_missing_locations(module), "mutant", "exec"), names)
+    with warnings.catch_warnings(action="ignore", category=SyntaxWarning):  # `n is 0`
+        exec(compile(ast.fix_missing_locations(module), "mutant", "exec"), names)
     return names[original.__name__]
 
 

@@ -7,8 +7,12 @@ answer through `Watched` and need not ask for either.
 import inspect
 import reprlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from trm_minimal.classroom.world import picture, same, unchanged
 
@@ -63,11 +67,38 @@ class Watched:
                 for name, old in before.items()
                 if not same(old, picture(given[name]))
             ]
+        if is_inference(result) and not torch.is_inference_mode_enabled():
+            mistakes.append(
+                "what it returns was made under torch.inference_mode(), and no gradient may ever pass such a tensor; use "
+                "`with torch.no_grad():`"
+            )
         if mistakes:
             raise Refused("; and ".join(mistakes)) from cause
         if self.first_only:
             raise FirstCall
         return result
+
+
+@contextmanager
+def explained(kind: type[Exception], message: str) -> Iterator[None]:
+    """A better sentence for errors of that kind that the answer raises; {error} is what Python says."""
+    try:
+        yield
+    except Refused as mistake:
+        if not isinstance(mistake.__cause__, kind):
+            raise
+        raise Refused(message.format(error=shown(mistake.__cause__))) from mistake.__cause__
+
+
+def is_inference(value: Any) -> bool:
+    """Is a tensor among these values that was made in inference mode?"""
+    if isinstance(value, nn.Module):
+        value = [*value.parameters(), *value.buffers()]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return any(map(is_inference, value))
+    return isinstance(value, Tensor) and value.is_inference()
 
 
 def line_of(error: BaseException, answer: Callable) -> str:
