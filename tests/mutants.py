@@ -109,7 +109,7 @@ def mistakes(node: ast.AST) -> Iterator[ast.AST]:
             if name in {"range", *DRAWS}:
                 for i, argument in enumerate(arguments):
                     for step in (1, -1):
-                        off = expression(f"{ast.unparse(argument)} + {step}")
+                        off = ast.BinOp(argument, ast.Add(), ast.Constant(step))
                         yield with_arguments([*arguments[:i], off, *arguments[i + 1 :]])
             yield from map(with_arguments, swapped(arguments))
             yield from (changed(node, keywords=others) for others in without_one(keywords))

@@ -141,15 +141,15 @@ def plain_world() -> Iterator[None]:
 
 def picture(value: Any) -> Any:
     """What can be compared later: copies of tensors and arrays, within lists, tuples and dictionaries, too."""
+    if not isinstance(value, Tensor | np.ndarray | dict | list | tuple | set):
+        return value
     if isinstance(value, Tensor):
         return value.detach().clone(), value.requires_grad
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, dict):
         return {key: picture(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [picture(part) for part in value]
-    return set(value) if isinstance(value, set) else value
+    return set(value) if isinstance(value, set) else [picture(part) for part in value]
 
 
 def same(a: Any, b: Any) -> bool:

@@ -6,7 +6,8 @@ Print all: python -m trm_minimal.lab.studies.tables
 from statistics import mean, stdev
 
 from trm_minimal.lab.records import sweeps
-from trm_minimal.lab.records.runs import Run, exact_accuracy, interval, read_runs
+from trm_minimal.lab.records.runs import Run, read_runs
+from trm_minimal.lab.records.score import exact_accuracy, interval
 from trm_minimal.lab.studies import agreement, claims
 from trm_minimal.lab.studies.ablations import CLAIMED
 from trm_minimal.lab.studies.compare import LEAST, at_equal_steps, core_hours, paired, verdict
