@@ -72,8 +72,7 @@ def outcomes(records: Records) -> dict[str, Outcome]:
         runs = {cell: run for cell, run in records.items() if cell[0].partition("@")[0] == name}
         rates = {float(variant.partition("@")[2]) for variant, _ in runs}
         blown = [
-            run["diverged"] is not None or max(row["loss"] for row in run["curve"]) > BLOWN_UP
-            for run in runs.values()
+            run["diverged"] is not None or max(row["loss"] for row in run["curve"]) > BLOWN_UP for run in runs.values()
         ]
         rate = full.partition("@")[2]
         found[name] = Outcome(
@@ -138,7 +137,7 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
     p, r = outcomes(parity), outcomes(recall)
 
     def on_both(name: str) -> str:
-        return f"parity: {p[name]}; recall: {r[name]}"
+        return f"parity {p[name]}, recall {r[name]}"
 
     def blown(name: str) -> str:
         return f"in {p[name].blown_up:.0%} and {r[name].blown_up:.0%} of its runs"
@@ -152,9 +151,9 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
 
     explodes_by_reading = _readings(explodes("B-skips"), explodes("E-scale-1"))
     exploded = (
-        f"a loss above {BLOWN_UP:g} or not finite: skips inside the net (B here) {blown('B-skips')},"
-        f" already before the first update; the whole proposal added to the state (E here, the"
-        f" report's code for both) {blown('E-scale-1')}"
+        f"A loss above {BLOWN_UP:g} or not finite: with skips inside the net (B here)"
+        f" {blown('B-skips')} on parity and on recall; with the proposal added to the state (E here),"
+        f" which is where the report adds it, {blown('E-scale-1')}"
     )
 
     lost = p["gated-no-positions"]
@@ -170,15 +169,12 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
     times = p["post-norm-cut"].recipe["steps"] / p["post-norm"].recipe["steps"]
     both = [name for name in p if name != "one-pass" and p[name].passes and r[name].passes]
     ungated = [name for name in both if "gated" not in name]
-    decay = {
-        size: paired(r[f"gated-closed-decay-{size}"].exact, r["gated-closed"].exact)
-        for size in ("0.1", "1")
-    }
+    decay = {size: paired(r[f"gated-closed-decay-{size}"].exact, r["gated-closed"].exact) for size in ("0.1", "1")}
     return [
         Claim(
             "Positions are essential for parity: without them the net cannot tell start from end.",
             _directions([above], "refuted", "no claim"),
-            f"a gated net without positions (nearly shut at first) on parity, mean"
+            f"A gated net without positions (nearly shut at first) on parity, mean"
             f" {mean(lost.exact.values()):.2f}, best seed {max(lost.exact.values()):.2f}; minus"
             f" guessing {above}; minus the same net with positions"
             f" {paired(lost.exact, p['gated-closed'].exact)}",
@@ -191,8 +187,7 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         Claim(
             "The cause is that A lacks a residual path.",
             "no claim" if len(factors) > 1 else _directions(gains, "confirmed", "refuted"),
-            f"A and the open gate G differ in {', '.join(factors)}; G minus A: parity {gains[0]},"
-            f" recall {gains[1]}",
+            f"A and the open gate G differ in {', '.join(factors)}; G minus A: parity {gains[0]}, recall {gains[1]}",
         ),
         Claim("Residual connections make it explode (B).", explodes_by_reading, exploded),
         Claim(
@@ -210,7 +205,11 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
             passes_recall_only("D-scale-0.1"),
             on_both("D-scale-0.1"),
         ),
-        Claim("Without the scale it explodes at once (E).", explodes_by_reading, exploded),
+        Claim(
+            "Without the scale it explodes at once (E).",
+            explodes_by_reading,
+            "In the report's code E is B again, so as for B",
+        ),
         Claim(
             "A learned scale becomes a vault: memory yes, parity no (F).",
             passes_recall_only("F-layer-scale"),
@@ -224,19 +223,19 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         Claim(
             "Without a gate no variant solves both.",
             "refuted" if ungated else "no claim",
-            f"passing both, with a gate or without: {', '.join(both) or 'none'}. "
+            f"Passing both, with a gate or without: {', '.join(both) or 'none'}. "
             + "; ".join(f"{name}, {on_both(name)}" for name in ("post-norm", "final-norm")),
         ),
         Claim(
             "The gradient must run through all supervision steps; an update after each is flawed.",
             _directions(cuts, "refuted", "confirmed"),
-            f"post-norm with an update after each step minus the same through time, at equal net"
+            f"Post-norm with an update after each step minus the same through time, at equal net"
             f" calls and so {times:g} times the updates: parity {cuts[0]}, recall {cuts[1]}. With the"
             f" update after each, {on_both('post-norm-cut')}; through time, {on_both('post-norm')}",
         ),
         Claim(
             "Weight decay erases memory; it must be 0.",
             _directions(decay.values(), "refuted", "confirmed"),
-            "; ".join(f"decay {size} against 0 on recall, {verdict(d)}" for size, d in decay.items()),
+            "; ".join(f"Decay {size} against 0 on recall, {verdict(d)}" for size, d in decay.items()),
         ),
     ]

@@ -203,9 +203,7 @@ def move(records: Records, steps: dict[str, float]) -> float:
     return max(moves)
 
 
-def judge(
-    records: Records, variant: str, against: str = "baseline", ruler: Ruler = equal_steps
-) -> Judged:
+def judge(records: Records, variant: str, against: str = "baseline", ruler: Ruler = equal_steps) -> Judged:
     """One variant against another by the rule, with as much of the yardstick as the records hold."""
     present = {name for name, _ in records}
     rates = [name for name in RATES if name in present and variant not in RATES]
@@ -214,9 +212,7 @@ def judge(
     steps = ruler(records, [*names, "baseline"])
     earlier = (validated(records, name, 0.75 * steps.get(name, 0)) for name in names[:2])
     watched = {name: steps[name] for name in (variant, against, "baseline") if name in steps}
-    return weigh(
-        ours, theirs, move(records, watched), zip(rates, others, strict=True), paired(*earlier)
-    )
+    return weigh(ours, theirs, move(records, watched), zip(rates, others, strict=True), paired(*earlier))
 
 
 def at_calls(record: dict, calls: float, which: str = "ema") -> float:
