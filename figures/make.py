@@ -15,8 +15,8 @@ from trm_minimal.show.boards import draw_board, film_strip
 from trm_minimal.show.player import gif
 from trm_minimal.show.style import STROKES
 from trm_minimal.show.trace import Trace, trace
+from trm_minimal.state import build_model
 from trm_minimal.tasks import Task
-from trm_minimal.train import build_model
 
 STEPS = (0, 1, 2, 3, 16)
 FAMILIES = {"Sudoku": "ablate_sudoku", "mazes": "ablate_maze"}
@@ -34,7 +34,7 @@ def latest_maze() -> tuple[Task, Trace, object]:
     """The maze of notebook 00, of 200 held-out ones the one solved last; how the shipped net solves it; its answer."""
     model, recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
     task = recipe.task()
-    questions_NL, labels_NL = (tokens_NL[:200] for tokens_NL in task.test)
+    questions_NL, labels_NL = task.test[:200]
     exact_SN = exact_by_step(answer(model, questions_NL, recipe.N_sup, recipe.test_depth), labels_NL)
     chosen = int((exact_SN.int().argmax(0) * exact_SN[-1]).argmax())
     return task, trace(model, questions_NL[chosen], recipe.N_sup, recipe.test_depth), labels_NL[chosen]

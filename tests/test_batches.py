@@ -8,7 +8,8 @@ import torch
 from trm_minimal.batches import AHEAD, Batches
 from trm_minimal.lab.recipes import by_name
 from trm_minimal.parallel import Workers
-from trm_minimal.train import TrainState, train_step
+from trm_minimal.state import TrainState
+from trm_minimal.train import train_step
 
 CPU = torch.device("cpu")
 

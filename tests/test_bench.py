@@ -80,5 +80,5 @@ def test_the_flop_of_a_run_are_the_sum_over_its_steps():
 
 
 def test_a_recipe_whose_depth_grows_is_measured_at_its_full_depth():
-    recipe = tiny(depth=curriculum((0, Depth(1, 1)), (3, Depth(2, 2))), test_depth=Depth(2, 2))
+    recipe = tiny(depth=curriculum((0, Depth(1, 1)), (3, Depth(2, 2))))
     assert bench.measure(recipe, recipe.task(), "cpu", 1).step_flop == by_hand(recipe, Depth(2, 2))

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from trm_minimal.__main__ import main
 from trm_minimal.evaluate import answer
 from trm_minimal.lab import recipes
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.records import check, provenance, runs
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.schedules import Depth, constant
 from trm_minimal.tasks import files, maze, sudoku
@@ -649,10 +649,10 @@ def test_record_from_a_clean_tree_and_only_once(repository, room, capsys):
     assert "recorded in" in capsys.readouterr().out
     run = runs.Run(repository / "data" / "runs" / "tiny_sudoku" / "cpu-2")
     task = recipes.by_name("tiny_sudoku").task()
-    assert runs.check_files(run) + runs.check_recipe(run) + runs.check_curve(run) == []
-    assert runs.check_weights(run, task) + runs.check_first_steps(run, task) == []
+    assert check.check_files(run) + check.check_recipe(run) + check.check_curve(run) == []
+    assert check.check_weights(run, task) + check.check_first_steps(run, task) == []
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True)
-    assert run.env["commit"] == head.stdout.strip() and runs.check_sources(run.env, run.env["commit"]) == []
+    assert run.env["commit"] == head.stdout.strip() and provenance.check_sources(run.env, run.env["commit"]) == []
     assert run.env["command"] == "python -m trm_minimal train tiny_sudoku --seed 2 --device cpu --threads 1 --record"
     assert run.env["wall_seconds"] > 0 and run.env["training_seconds"] > 0 and run.env["peak_memory_mib"] > 1
     assert "is recorded already" in refused(capsys, room, *words, "again")
@@ -674,7 +674,7 @@ def test_the_precision_of_a_record_is_the_machines(repository, capsys):
     run = runs.Run(repository / "data" / "runs" / "tiny_sudoku" / "cpu-0")
     assert run.recipe["precision"] == "torch.bfloat16" and "--threads 1 --precision bf16 --record" in run.env["command"]
     task = recipes.by_name("tiny_sudoku").task()
-    assert runs.check_recipe(run) + runs.check_first_steps(run, task) + runs.check_weights(run, task) == []
+    assert check.check_recipe(run) + check.check_first_steps(run, task) + check.check_weights(run, task) == []
 
 
 def test_a_record_does_not_join_steps_of_two_versions(repository, room, capsys):

@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from trm_minimal.evaluate import Answers, answer, cells_by_step, copy_baseline, early_exit, exact_by_step
-from trm_minimal.lab.records.runs import exact_accuracy, interval, summary
+from trm_minimal.lab.records.score import exact_accuracy, interval, summary
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.schedules import Depth

@@ -142,6 +142,52 @@ def test_built_folders_are_the_official_ones_byte_for_byte(tmp_path, name, vocab
     assert (tmp_path / "identifiers.json").read_bytes() == (built / "identifiers.json").read_bytes()
 
 
+@pytest.mark.parametrize("kind", [">i2", "<u2", "<i4", "<i8", "<u8"])
+def test_whole_numbers_of_any_type_are_read(tmp_path, kind):
+    """The official Sudoku builder writes int64 when it augments."""
+    puzzles = mazes(6)
+    files.write_built(tmp_path, "train", puzzles, vocab_size=6, groups=[0, 2, 6])
+    for path in (tmp_path / "train").glob("*.npy"):
+        np.save(path, np.load(path).astype(kind))
+    found = files.read_built(tmp_path, "train")[0]
+    assert same(found, puzzles) and found.inputs_NL.dtype == torch.uint8
+    assert len(files.read_splits(tmp_path, encode_rows)[0]) == 2
+
+
+def test_identities_survive_a_built_folder(tmp_path):
+    """Two examples of "a", one of none, three of "b": four puzzles would be three."""
+    ids_N = torch.tensor([1, 1, 0, 2, 2, 2])
+    puzzles = Puzzles(*mazes(6), ids_N)
+    names = ("<blank>", "a", "b")
+    files.write_built(tmp_path, "train", puzzles, 6, groups=[0, 2, 6], identifiers=names)
+    found, description = files.read_built(tmp_path, "train")
+    assert same(found, puzzles) and torch.equal(found.ids_N, ids_N)
+    assert description["num_puzzle_identifiers"] == description["total_puzzles"] == 3
+    assert description["mean_puzzle_examples"] == 2 and description["total_groups"] == 2
+    assert json.loads((tmp_path / "identifiers.json").read_text()) == list(names)
+    saved = {path.stem: np.load(path).tolist() for path in (tmp_path / "train").glob("*.npy")}
+    assert saved["all__puzzle_identifiers"] == [1, 0, 2]
+    assert saved["all__puzzle_indices"] == [0, 2, 3, 6] and saved["all__group_indices"] == [0, 1, 3]
+    assert files.read_splits(tmp_path, encode_rows)[1].ids_N.tolist() == [0]  # the last group's first
+    with pytest.raises(BadInput, match="up to 2, but 2 names"):
+        files.write_built(tmp_path, "train", puzzles, 6, identifiers=names[:2])
+    with pytest.raises(BadInput, match="between two examples of one identity"):
+        files.write_built(tmp_path, "train", puzzles, 6, groups=[0, 4, 6], identifiers=names)
+    np.save(tmp_path / "train" / "all__puzzle_indices.npy", np.array([0, 2, 3, 5], np.int32))
+    with pytest.raises(BadInput, match=r"identifiers\.npy: does not cover the 6 examples"):
+        files.read_built(tmp_path, "train")
+
+
+def test_rows_of_puzzles_keep_their_identity():
+    puzzles = Puzzles(*mazes(6), torch.arange(6) * 10)
+    mask_N = torch.arange(6) % 2 == 0
+    for rows in (slice(0, 6, 2), torch.tensor([0, 2, 4]), mask_N):
+        some = puzzles[rows]
+        assert len(some) == 3 and some.ids_N.tolist() == [0, 20, 40]
+        assert same(some, [tokens_NL[::2] for tokens_NL in puzzles])
+    assert mazes(6)[:2].ids_N is None and len(mazes(6)[:0]) == 0
+
+
 def test_hrm_files_lack_total_puzzles(tmp_path):
     files.write_built(tmp_path, "train", mazes(3), vocab_size=6)
     path = tmp_path / "train" / "dataset.json"
@@ -179,12 +225,14 @@ def test_no_pickle_is_ever_loaded(tmp_path):
 @pytest.mark.parametrize(
     "array, fragment",
     [
-        (np.ones((3, 4), np.int64), "uint8 is wanted, not int64"),
-        (np.ones((3, 4), np.float32), "uint8 is wanted, not float32"),
+        (np.ones((3, 4), np.float32), "whole numbers are wanted, not '<f4'"),
+        (np.ones((3, 4), bool), r"whole numbers are wanted, not '\|b1'"),
         (np.ones((3, 5), np.uint8), r"\(3, 5\)"),
         (np.ones(12, np.uint8), r"\(12,\)"),
         (np.ones((0, 4), np.uint8), r"\(0, 4\)"),
-        (np.full((3, 4), 6, np.uint8), "token 6"),
+        (np.full((3, 4), 6, np.uint8), "token 6, but tokens are 0 to 5"),
+        (np.full((3, 4), 256 + 1, np.int64), "token 257, but tokens are 0 to 5"),  # 1 after a cast
+        (np.full((3, 4), -255, np.int16), "token -255, but tokens are 0 to 5"),
         (np.ones((2, 4), np.uint8), "2 labels for 3 inputs"),
     ],
 )
@@ -200,7 +248,7 @@ def test_an_archive_is_no_npy(tmp_path):
     path = tmp_path / "train" / "all__inputs.npy"
     with open(path, "wb") as file:
         np.savez(file, inputs=np.ones((3, 4), np.uint8))
-    for content in (path.read_bytes(), path.read_bytes()[:50]):
+    for content in (path.read_bytes(), path.read_bytes()[:50], b"\x93NUMPY\x01\0\xff\xff{'descr': " + b"[" * 65_000):
         path.write_bytes(content)
         with pytest.raises(BadInput, match=r"all__inputs\.npy"):
             files.read_built(tmp_path, "train")
@@ -242,7 +290,12 @@ def test_a_npy_with_a_spoilt_byte_gives_puzzles_or_bad_input(tmp_path):
     assert refused > 300
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"seq_len": "x", "vocab_size": 6}', "\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [None, "{", "[]", "{}", "\xff", "[" * 100_000, '{"seq_len": 4}']
+    + [f'{{"seq_len": {value}, "vocab_size": 6}}' for value in ('"x"', "1e999", "4.0", "true", "-4", "9" * 5_000)],
+    ids=lambda content: str(content)[:24],
+)
 def test_a_broken_dataset_json_is_refused(tmp_path, content):
     files.write_built(tmp_path, "train", mazes(3), vocab_size=6)
     path = tmp_path / "train" / "dataset.json"
@@ -260,7 +313,7 @@ def test_groups_cover_the_puzzles(tmp_path, groups):
     assert not (tmp_path / "train").exists()
 
 
-@pytest.mark.parametrize("count, held_out", [(1200, 100), (1000, 100), (990, 99), (25, 2), (5, 0)])
+@pytest.mark.parametrize("count, held_out", [(1200, 100), (1000, 100), (990, 99), (25, 2), (9, 1), (2, 1)])
 @pytest.mark.parametrize("built", [False, True])
 def test_without_validation_the_last_puzzles_of_train_are_held_out(tmp_path, count, held_out, built):
     puzzles = mazes(count, length=5)
@@ -272,6 +325,16 @@ def test_without_validation_the_last_puzzles_of_train_are_held_out(tmp_path, cou
     assert (len(train), len(validation), len(test)) == (count - held_out, held_out, 0)
     assert test.inputs_NL.shape == (0, 5)
     assert same([torch.cat(pair) for pair in zip(train, validation, strict=True)], puzzles)
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_one_puzzle_is_not_split(tmp_path, built):
+    if built:
+        files.write_built(tmp_path, "train", mazes(8), vocab_size=6, groups=[0, 8])
+    else:
+        files.write_csv(tmp_path / "train.csv", rows_of(mazes(1)))
+    with pytest.raises(BadInput, match="one puzzle is too few to train and to validate"):
+        files.read_splits(tmp_path, encode_rows)
 
 
 def test_the_splits_of_a_folder_are_its_files(tmp_path):
@@ -289,7 +352,7 @@ def test_a_shipped_csv_validates_where_the_folder_has_none(tmp_path, monkeypatch
     files.write_csv(tmp_path / "shipped" / "test.csv", rows_of(mazes(25))[20:])
     train, validation, test = files.read_splits(tmp_path / "set", encode_rows, "shipped/test.csv")
     assert same(train, mazes(20)) and len(test) == 0
-    assert same(validation, Puzzles(*(tokens_NL[20:] for tokens_NL in mazes(25))))
+    assert same(validation, mazes(25)[20:])
     files.write_csv(tmp_path / "set" / "validation.csv", rows_of(mazes(3)))
     assert same(files.read_splits(tmp_path / "set", encode_rows, "shipped/test.csv")[1], mazes(3))
     (tmp_path / "set" / "validation.csv").unlink()

@@ -1,10 +1,13 @@
 """Which calls get gradient, and what a cut gradient is: the facts under notebook 04."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from trm_minimal.lab.parts.gradients import calls_with_gradient, one_step_recursion
+from trm_minimal.lab.parts.rounds import one_step
+from trm_minimal.lab.studies.gradients import calls_with_gradient
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import deep_recursion, latent_recursion
 
@@ -17,7 +20,7 @@ def test_the_graph_reaches_the_last_rounds_and_no_other_call(n, T, grad_rounds):
 
 
 def test_of_a_one_step_round_the_graph_reaches_two_calls():
-    assert calls_with_gradient(one_step_recursion, 4, 2) == [False] * 8 + [True] * 2
+    assert calls_with_gradient(deep_recursion, 4, 2, one_round=one_step) == [False] * 8 + [True] * 2
 
 
 def test_a_call_that_runs_with_gradient_counts_only_if_the_answer_depends_on_it():
@@ -69,7 +72,7 @@ def test_a_cut_gradient_is_the_sum_of_the_last_calls_terms(model):
     terms_CW = torch.stack([torch.cat([w.grad.flatten() for w in copy.values()]) for copy in copies])
     assert len(terms_CW) == 12
     for k, recursion, rounds in (
-        (2, one_step_recursion, 1),
+        (2, partial(deep_recursion, one_round=one_step), 1),
         (4, deep_recursion, 1),
         (8, deep_recursion, 2),
         (12, deep_recursion, 3),

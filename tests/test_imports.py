@@ -12,7 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trm_minimal.lab.recipes import by_name
-from trm_minimal.train import TrainState, train_step
+from trm_minimal.state import TrainState
+from trm_minimal.train import train_step
 
 PACKAGE = Path(__file__).parents[1] / "trm_minimal"
 FILES = sorted(PACKAGE.rglob("*.py"))

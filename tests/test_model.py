@@ -66,7 +66,7 @@ def test_every_parameter_gets_a_gradient_with_T_3_and_states_stay_float32(block,
     torch.nn.init.normal_(model.q_head.weight)  # at its start, 0, no gradient flows through the Q head
     y, z = model.initial_states(inputs())
     with torch.autocast("cpu", precision, precision is not torch.float32, cache_enabled=False):
-        step = model(inputs(), y, z, n=2, T=3, puzzles_B=torch.tensor([0, 1, 1, 0]))
+        step = model(inputs(), y, z, n=2, T=3, ids_B=torch.tensor([0, 1, 1, 0]))
     assert step.y.dtype == step.z.dtype == step.q_logits.dtype == torch.float32
     (step.logits.float().square().mean() + step.q_logits.sum()).backward()
     missing = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.count_nonzero()]

@@ -47,7 +47,7 @@ def test_every_supervision_step_from_the_recorded_states(recorded):
     model = from_official(recorded.config, recorded.weights)
     y, z = model.initial_states(recorded.inputs)
     for k in (1, 2, 3):
-        prediction = model(recorded.inputs, y, z, recorded.n, recorded.T, puzzles_B=recorded.puzzles)
+        prediction = model(recorded.inputs, y, z, recorded.n, recorded.T, ids_B=recorded.puzzles)
         for ours, theirs in zip(parts(prediction), recorded.step(k), strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
         *_, y, z = recorded.step(k)
@@ -58,7 +58,7 @@ def test_every_supervision_step_from_the_recorded_states(recorded):
 def test_three_supervision_steps_in_a_row(name):
     recorded = Recorded(name)
     model = from_official(recorded.config, recorded.weights)
-    run = model.deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, puzzles_B=recorded.puzzles)
+    run = model.deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, ids_B=recorded.puzzles)
     for k, prediction in enumerate(run, 1):
         for ours, theirs in zip(parts(prediction), recorded.step(k), strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
@@ -71,13 +71,13 @@ def test_the_mixer_in_a_row_drifts_from_float64_no_more_than_the_recording(monke
     """
     recorded = Recorded("trm_mlp_mixer")
     model = from_official(recorded.config, recorded.weights)
-    *_, ours = model.deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, puzzles_B=recorded.puzzles)
+    *_, ours = model.deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, ids_B=recorded.puzzles)
 
     def norm64(x, eps=1e-5):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
 
     monkeypatch.setattr("trm_minimal.layers.rms_norm", norm64)
-    *_, truth = model.double().deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, puzzles_B=recorded.puzzles)
+    *_, truth = model.double().deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, ids_B=recorded.puzzles)
     theirs = recorded.step(3)[0]
     recording_error = (theirs - truth.logits).abs().max()
     assert 1e-3 < recording_error < 1e-2
@@ -87,7 +87,7 @@ def test_the_mixer_in_a_row_drifts_from_float64_no_more_than_the_recording(monke
 def test_losses_and_every_gradient(recorded):
     model = from_official(recorded.config, recorded.weights)
     y, z = model.initial_states(recorded.inputs)
-    prediction = model(recorded.inputs, y, z, recorded.n, recorded.T, puzzles_B=recorded.puzzles)
+    prediction = model(recorded.inputs, y, z, recorded.n, recorded.T, ids_B=recorded.puzzles)
     loss_B, solved_B = supervision_loss(
         stablemax_cross_entropy, prediction.logits, prediction.q, recorded.labels, ignored=-100
     )
@@ -129,7 +129,7 @@ def test_the_norm_over_width_is_another_model():
     for layer in model.net.blocks:
         layer[0] = PostNorm(Transposed(layer[0].inner.inner))
     y, z = model.initial_states(recorded.inputs)
-    prediction = model(recorded.inputs, y, z, recorded.n, recorded.T, puzzles_B=recorded.puzzles)
+    prediction = model(recorded.inputs, y, z, recorded.n, recorded.T, ids_B=recorded.puzzles)
     assert (prediction.logits - recorded.step(1)[0]).abs().max() > 0.1
 
 

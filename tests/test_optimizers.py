@@ -6,15 +6,16 @@ from functools import partial
 import pytest
 import torch
 
-from trm_minimal.lab.parts.optimizers import MuonAdamW
+from trm_minimal.lab.parts.optimizers import OptimizersByWeight, is_weight, muon_adamw
 from trm_minimal.lab.recipes import by_name
 from trm_minimal.layers import mlp_mixer
-from trm_minimal.train import TrainState, train, train_step
+from trm_minimal.state import TrainState
+from trm_minimal.train import train, train_step
 
 
 def tiny(**changes):
     parts = {"dim": 16, "block": partial(mlp_mixer, multiple=16), "batch": 8, "steps": 12, "eval_every": 6}
-    parts |= {"eval_puzzles": 8, "optimizer": partial(MuonAdamW, lr=3e-3)}
+    parts |= {"eval_puzzles": 8, "optimizer": partial(muon_adamw, lr=3e-3)}
     return replace(by_name("sudoku_4x4"), **(parts | changes))
 
 
@@ -58,3 +59,48 @@ def test_it_learns():
     state = TrainState(tiny(steps=60, dim=32), tiny().task(), 0)
     losses = [float(train_step(tiny(steps=60, dim=32), state)[0]) for _ in range(60)]
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+
+
+def test_optimizers_by_weight_are_those_optimizers_each_on_its_own(tmp_path):
+    """Three of them, with rates of their own: the steps are those of three apart, and so resumed."""
+    adamw = partial(torch.optim.AdamW, lr=1e-2)
+    sgd = partial(torch.optim.SGD, lr=1e-1, momentum=0.9)
+    slow = partial(torch.optim.AdamW, lr=1e-4)
+    parts = (
+        (lambda name, weight: name.startswith("net."), sgd),
+        (lambda name, weight: name == "tokens_VD", slow),
+        (is_weight, adamw),
+    )
+    recipe = tiny(optimizer=partial(OptimizersByWeight, parts=parts))
+    state = TrainState(recipe, recipe.task(), 0)
+    assert state.base_lrs == [1e-1, 1e-4, 1e-2]
+    apart = TrainState(recipe, recipe.task(), 0).model
+    named = dict(apart.named_parameters())
+    three = [
+        sgd([weight for name, weight in named.items() if name.startswith("net.")]),
+        slow([named["tokens_VD"]]),
+        adamw([w for name, w in named.items() if not name.startswith(("net.", "tokens"))]),
+    ]
+    for seed in range(3):
+        draw = torch.Generator().manual_seed(seed)
+        for ours, theirs in zip(state.model.parameters(), named.values(), strict=True):
+            ours.grad = torch.randn(ours.shape, generator=draw)
+            theirs.grad = ours.grad.clone()
+        state.optimizer.step()
+        for optimizer in three:
+            optimizer.step()
+        for ours, theirs in zip(state.model.parameters(), named.values(), strict=True):
+            assert torch.equal(ours, theirs)
+    state.save(tmp_path / "state.safetensors", {})
+    other = TrainState(recipe, recipe.task(), 1)
+    other.load(tmp_path / "state.safetensors", {})
+    pairs = [each.optimizer.state_dict()["state"] for each in (state, other)]
+    assert pairs[0].keys() == pairs[1].keys() == set(range(len(named)))
+    for index, slots in pairs[0].items():
+        assert all(torch.equal(value, pairs[1][index][name]) for name, value in slots.items())
+
+
+def test_a_weight_that_no_optimizer_takes_is_named():
+    with pytest.raises(ValueError, match="no optimizer takes bias"):
+        named = torch.nn.Linear(2, 2).named_parameters()
+        OptimizersByWeight(named, ((lambda name, weight: name == "weight", torch.optim.SGD),))

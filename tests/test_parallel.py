@@ -17,8 +17,9 @@ from trm_minimal.lab import recipes
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.model import RandomInit
 from trm_minimal.parallel import Workers
-from trm_minimal.schedules import Depth, constant
-from trm_minimal.train import TrainState, train
+from trm_minimal.schedules import constant
+from trm_minimal.state import TrainState
+from trm_minimal.train import train
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
@@ -47,7 +48,6 @@ def tiny(steps=16, precision=torch.float32):
         steps=steps,
         N_sup=3,
         depth=constant(1, 1),  # an untrained mixer makes rounding ten times larger in a round of n = 4, T = 2
-        test_depth=Depth(1, 1),
         eval_every=8,
         eval_puzzles=8,
         precision=precision,
@@ -136,5 +136,5 @@ def test_a_worker_alone_does_nothing():
     model.weight.grad = torch.ones(2, 2)
     alone.average_gradients(model)
     assert torch.equal(model.weight.grad, torch.ones(2, 2))
-    assert torch.equal(alone.mine(values), values) and torch.equal(alone.whole(values), values)
-    assert [Workers(rank, 3).mine(values).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
+    assert torch.equal(alone.share(values), values) and torch.equal(alone.gather(values), values)
+    assert [Workers(rank, 3).share(values).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trm_minimal import recursion
-from trm_minimal.lab.parts.gradients import one_step_recursion
+from trm_minimal.lab.parts.rounds import one_step
 from trm_minimal.recursion import deep_recursion, latent_recursion
 
 
@@ -93,10 +93,11 @@ def test_the_algorithm_fits_in_thirty_lines():
 
 
 @pytest.mark.parametrize("grad_rounds", [1, 2, 3])
-def test_one_step_recursion_has_the_same_states_and_two_calls_of_each_round_in_the_graph(grad_rounds):
+def test_a_one_step_round_has_the_same_states_and_two_calls_of_each_round_in_the_graph(grad_rounds):
     x, y, z = start()
     tape = Tape()
-    ours = one_step_recursion(tape, x.requires_grad_(), y, z, n=4, T=3, grad_rounds=grad_rounds)
+    options = {"grad_rounds": grad_rounds, "one_round": one_step}
+    ours = deep_recursion(tape, x.requires_grad_(), y, z, n=4, T=3, **options)
     in_graph = [grad and out.requires_grad for _, _, out, grad in tape.calls]
     assert in_graph == [False] * 5 * (3 - grad_rounds) + [False, False, False, True, True] * grad_rounds
     theirs = deep_recursion(Tape(), x, y, z, n=4, T=3, grad_rounds=grad_rounds)

@@ -15,11 +15,12 @@ from safetensors.torch import save_file
 
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import puzzles, recipes
-from trm_minimal.lab.parts.gradients import one_step_recursion
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.parts.rounds import one_step
+from trm_minimal.lab.records import adopt, check, provenance, replay, runs, score
 from trm_minimal.lab.records.runs import Run
 from trm_minimal.layers import mlp_mixer
-from trm_minimal.schedules import Depth, constant
+from trm_minimal.recursion import deep_recursion
+from trm_minimal.schedules import constant
 from trm_minimal.tasks import files, no_puzzles
 from trm_minimal.train import train
 
@@ -34,7 +35,6 @@ def tiny():
         dim=16,
         block=partial(mlp_mixer, multiple=16),
         depth=constant(2, 2),
-        test_depth=Depth(2, 2),
         N_sup=3,
         steps=40,
         batch=16,
@@ -51,8 +51,8 @@ def registered(monkeypatch):
 
 @pytest.fixture(scope="module")
 def task():
-    whole = tiny().task()
-    return replace(whole, test=type(whole.test)(*(tokens_NL[:120] for tokens_NL in whole.test)))
+    every = tiny().task()
+    return replace(every, test=every.test[:120])
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,11 @@ def red(folder, task) -> set[str]:
     """Which checks complain."""
     run = Run(folder)
     found = {
-        "files": runs.check_files(run),
-        "recipe": runs.check_recipe(run),
-        "curve": runs.check_curve(run),
-        "weights": runs.check_weights(run, task),
-        "first steps": runs.check_first_steps(run, task),
+        "files": check.check_files(run),
+        "recipe": check.check_recipe(run),
+        "curve": check.check_curve(run),
+        "weights": check.check_weights(run, task),
+        "first steps": check.check_first_steps(run, task),
     }
     return {name for name, complaints in found.items() if complaints}
 
@@ -101,7 +101,7 @@ def test_what_is_written_passes_every_check(folder, task, written):
     assert [row["step"] for row in run.curve] == [15, 30, 40] and run.curve[-1]["ema"] == written.state.curve[-1]["ema"]
     assert len(run.eval["test"]["raw"]["exact"]) == 3 and len(run.eval["test"]["ema"]["any_solution"]) == 120
     model, recipe, facts = runs.load_model(folder / "weights.safetensors")
-    assert facts["step"] == 40 and runs.describe(recipe) == runs.describe(tiny())
+    assert facts["step"] == 40 and recipes.describe(recipe) == recipes.describe(tiny())
     for name, tensor in written.state.ema.model.state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name])
 
@@ -157,19 +157,21 @@ def test_an_exact_answer_that_is_no_solution(folder, task):
 
 def test_a_changed_recipe_and_what_superseded_silences(folder, task, monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: replace(tiny(), clip=0.5))
-    assert runs.check_recipe(Run(folder)) == ["today's recipe differs in clip"]
-    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: replace(tiny(), recursion=one_step_recursion))
+    assert check.check_recipe(Run(folder)) == ["today's recipe differs in clip"]
+    monkeypatch.setitem(
+        recipes.RECIPES, "tiny", lambda: replace(tiny(), recursion=partial(deep_recursion, one_round=one_step))
+    )
     edit(folder / "recipe.json", lambda recipe: recipe.pop("recursion"))  # as if recorded before there was a choice
-    assert runs.check_recipe(Run(folder)) == ["today's recipe differs in recursion"]
+    assert check.check_recipe(Run(folder)) == ["today's recipe differs in recursion"]
     monkeypatch.setitem(recipes.RECIPES, "tiny", tiny)
-    assert runs.check_recipe(Run(folder)) == []
+    assert check.check_recipe(Run(folder)) == []
     runs.write_sums(folder)
     (folder / "superseded.txt").write_text("clipped harder since\n")
     assert Run(folder).superseded and red(folder, task) == set()
     edit(folder / "first_steps.json", lambda losses: losses.reverse())
     assert red(folder, task) == {"files", "first steps"}  # it silences no other check
     monkeypatch.delitem(recipes.RECIPES, "tiny")
-    assert runs.check_recipe(Run(folder)) == []
+    assert check.check_recipe(Run(folder)) == []
 
 
 @pytest.mark.parametrize(
@@ -191,24 +193,24 @@ def test_weights_of_another_seed(folder, task, written):
     path = folder / "weights.safetensors"
     runs.save_weights(path, written.state.ema.model, {"recipe": "tiny", "seed": 4, "step": 40})
     runs.write_sums(folder)
-    assert runs.check_weights(Run(folder), task) == ["the weights are of another seed"]
+    assert check.check_weights(Run(folder), task) == ["the weights are of another seed"]
 
 
 def test_another_order_of_the_data_or_another_seed(folder, task):
     turned = replace(task, train=type(task.train)(*(tokens_NL.flip(0) for tokens_NL in task.train)))
-    assert runs.check_first_steps(Run(folder), turned) and not runs.check_first_steps(Run(folder), task)
+    assert check.check_first_steps(Run(folder), turned) and not check.check_first_steps(Run(folder), task)
     edit(folder / "recipe.json", lambda recipe: recipe.update(seed=4))
-    assert runs.check_first_steps(Run(folder), task)
+    assert check.check_first_steps(Run(folder), task)
 
 
 def test_a_missing_file_and_one_without_a_checksum(folder, task):
     (folder / "notes.txt").write_text("mine\n")
-    assert runs.check_files(Run(folder)) == ["notes.txt is missing or has no checksum"]
+    assert check.check_files(Run(folder)) == ["notes.txt is missing or has no checksum"]
     (folder / "notes.txt").unlink()
     (folder / "weights.safetensors").unlink()
-    assert runs.check_files(Run(folder)) == ["weights.safetensors is missing or has no checksum"]
+    assert check.check_files(Run(folder)) == ["weights.safetensors is missing or has no checksum"]
     (folder / "SHA256SUMS").unlink()
-    assert len(runs.check_files(Run(folder))) == 5
+    assert len(check.check_files(Run(folder))) == 5
     for part in ("recipe.json", "eval.json", "curve.csv"):
         spoilt = shutil.copytree(folder, folder.with_name(part))
         (spoilt / part).unlink()
@@ -274,45 +276,45 @@ def repository(tmp_path, monkeypatch):
         return git("rev-parse", "HEAD")
 
     git("init", "-q")
-    monkeypatch.setattr(runs, "ROOT", root)
+    monkeypatch.setattr(provenance, "ROOT", root)
     return SimpleNamespace(root=root, git=git, commit=commit, source=root / "trm_minimal" / "a.py")
 
 
 def test_a_clean_tree_is_required_but_records_may_lie_in_it(repository):
     repository.commit()
-    runs.require_clean_tree()
+    provenance.require_clean_tree()
     record = repository.root / "data" / "runs" / "r" / "cpu-0" / "env.json"
     record.parent.mkdir(parents=True)
     record.write_text("{}")
-    runs.require_clean_tree()
+    provenance.require_clean_tree()
     (repository.root / "new.txt").write_text("")  # an untracked file may be what made the run
     with pytest.raises(BadInput, match=r"uncommitted changes \(\?\? new.txt\)"):
-        runs.require_clean_tree()
+        provenance.require_clean_tree()
     (repository.root / "new.txt").unlink()
     repository.source.write_text("x = 2\n")
     with pytest.raises(BadInput, match=r"a\.py"):
-        runs.require_clean_tree()
+        provenance.require_clean_tree()
 
 
 def test_without_git_the_record_has_digests_and_no_commit(repository, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "ROOT", tmp_path / "elsewhere")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path / "elsewhere")
     shutil.copytree(repository.root / "trm_minimal", tmp_path / "elsewhere" / "trm_minimal")
-    runs.require_clean_tree()
-    env = runs.environment("cpu", "train tiny --record")
-    assert env["commit"] is None and env["sources"] == {"trm_minimal/a.py": runs.sha256(repository.source)}
+    provenance.require_clean_tree()
+    env = provenance.environment("cpu", "train tiny --record")
+    assert env["commit"] is None and env["sources"] == {"trm_minimal/a.py": provenance.sha256(repository.source)}
 
 
 def test_a_record_made_without_git_takes_its_first_steps_when_adopted(
     repository, tmp_path, task, written, registered, monkeypatch
 ):
     commit = repository.commit()
-    env = runs.environment("cpu", "train tiny --record")
+    env = provenance.environment("cpu", "train tiny --record")
     with monkeypatch.context() as patch:
         patch.setattr(runs, "has_git", lambda: False)
         runs.write_run(tmp_path / "tiny" / "cpu-3", "tiny", tiny(), task, written.state, 3, env | {"commit": None})
     folder = tmp_path / "tiny" / "cpu-3"
     assert Run(folder).first_steps is None and red(folder, task) == {"first steps"}
-    runs.adopt(folder, commit)
+    adopt.adopt(folder, commit)
     assert Run(folder).first_steps == Run(written.folder).first_steps and red(folder, task) == set()
 
 
@@ -325,37 +327,41 @@ def test_a_large_net_is_kept_in_half_and_scored_as_it_is_kept(tmp_path, task, wr
     model, recipe, _ = runs.load_model(folder / "weights.safetensors")
     for name, tensor in written.state.ema.model.state_dict().items():
         assert torch.equal(tensor.half().float(), model.state_dict()[name])
-    again = runs.score(recipe, task, model, runs.scored_sets(tiny(), task)["validation"])
+    again = score.score(recipe, task, model, score.scored_sets(tiny(), task)["validation"])
     assert again == Run(folder).eval["validation"]["ema"]
 
 
 def test_of_a_costly_net_the_first_puzzles_are_scored_after_every_step(folder, task, monkeypatch):
     """Of 40 and 120 puzzles the first 16; a turned flag is seen there, after any step, and not beyond."""
-    monkeypatch.setattr(runs, "MINUTE", 0)
+    monkeypatch.setattr(replay, "MINUTE", 0)
     asked = []
-    score = runs.score
-    monkeypatch.setattr(runs, "score", lambda *given: asked.append(len(given[3])) or score(*given))
-    assert runs.check_weights(Run(folder), task) == [] and asked == [16, 16]
+
+    def counted(*given):
+        asked.append(len(given[3]))
+        return score.score(*given)
+
+    monkeypatch.setattr(check, "score", counted)
+    assert check.check_weights(Run(folder), task) == [] and asked == [16, 16]
     path = folder / "eval.json"
     untouched = path.read_text()
     for places, seen in ((range(2), True), (range(20, 30), False)):
         path.write_text(untouched)
         edit(path, lambda scores, places=places: scores["test"]["ema"]["exact"].__setitem__(
             1, turn(scores["test"]["ema"]["exact"][1], places)))  # fmt: skip
-        assert bool(runs.check_weights(Run(folder), task)) == seen
+        assert bool(check.check_weights(Run(folder), task)) == seen
 
 
 def test_exact_accuracy_by_rating_by_hand():
-    rows = runs.by_rating({"exact": ["00000", "11001"]}, [0, 9, 10, 300, 80])
+    rows = score.by_rating({"exact": ["00000", "11001"]}, [0, 9, 10, 300, 80])
     assert [(row["rating_from"], row["n"], row["exact"]) for row in rows] == [
         (0, 1, 1.0), (1, 1, 1.0), (10, 1, 0.0), (80, 2, 0.5)
     ]  # fmt: skip
-    assert rows[3]["exact_95"] == runs.interval(1, 2)
+    assert rows[3]["exact_95"] == score.interval(1, 2)
 
 
 def test_adopt_takes_matching_sources_only(repository, folder, task):
     first = repository.commit()
-    env = runs.environment("cpu", "train tiny --record")
+    env = provenance.environment("cpu", "train tiny --record")
     assert env["commit"] == first
     (folder / "env.json").write_text(json.dumps(env | {"commit": None}))
     runs.write_sums(folder)
@@ -364,18 +370,18 @@ def test_adopt_takes_matching_sources_only(repository, folder, task):
     before = (folder / "env.json").read_bytes()
     for commit, reason in ((second, "another trm_minimal/a.py"), ("f" * 40, "git rev-parse")):
         with pytest.raises(BadInput, match=reason):
-            runs.adopt(folder, commit)
+            adopt.adopt(folder, commit)
         assert (folder / "env.json").read_bytes() == before
-    runs.adopt(folder, "HEAD~1")
+    adopt.adopt(folder, "HEAD~1")
     assert Run(folder).env == env and red(folder, task) == set()
 
     repository.git("rm", "-q", "trm_minimal/a.py")
     (repository.root / "trm_minimal").mkdir(exist_ok=True)
     (repository.root / "trm_minimal" / "b.py").write_text("")
-    assert runs.check_sources(env, repository.commit())  # the file is not there at all
+    assert provenance.check_sources(env, repository.commit())  # the file is not there at all
     (folder / "curve.csv").write_text("step\n")
     with pytest.raises(BadInput, match=r"curve\.csv differs"):  # and it blesses no damaged record
-        runs.adopt(folder, first)
+        adopt.adopt(folder, first)
 
 
 # The real runs.
@@ -402,16 +408,16 @@ def task_of(run, request):
 def test_record_is_whole_and_of_todays_recipe(folder):
     run = Run(folder)
     assert [run.recipe["name"], folder.name.split("-")[1]] == [folder.parent.name, str(run.recipe["seed"])]
-    assert runs.check_files(run) + runs.check_recipe(run) + runs.check_curve(run) == []
+    assert check.check_files(run) + check.check_recipe(run) + check.check_curve(run) == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 def test_record_names_the_commit_that_made_it(folder):
     env = Run(folder).env
     assert re.fullmatch("[0-9a-f]{40}", env["commit"]) and env["sources"]
-    if not runs.has_git() or runs.git("rev-parse", "--is-shallow-repository").strip() == b"true":
+    if not provenance.has_git() or provenance.git("rev-parse", "--is-shallow-repository").strip() == b"true":
         pytest.skip("the history is not here: the sources of the commit cannot be compared")
-    assert runs.check_sources(env, env["commit"]) == []
+    assert provenance.check_sources(env, env["commit"]) == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
@@ -423,7 +429,7 @@ def test_record_tells_nothing_of_the_machine(folder):
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 def test_recorded_weights_do_what_was_recorded(folder, request):
     run = Run(folder)
-    assert runs.check_weights(run, task_of(run, request)) == []
+    assert check.check_weights(run, task_of(run, request)) == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
@@ -436,7 +442,7 @@ def test_recorded_first_steps_are_taken_again(folder, request, monkeypatch):
     task = task_of(run, request)
     if not len(task.train):
         request.getfixturevalue("published")  # skips, and says why
-    assert runs.check_first_steps(run, task) == []
+    assert check.check_first_steps(run, task) == []
 
 
 @pytest.mark.parametrize("path", sorted(runs.RUNS.glob("*/*/harder.json")), ids=lambda path: path.parent.name)
@@ -446,7 +452,7 @@ def test_scores_on_harder_puzzles_are_their_flags(path, published_if_here):
         flags = scored["exact_flags"]
         right = flags.count("1")
         assert scored["n"] == len(flags) and scored["exact"] == right / len(flags)
-        assert scored["exact_95"] == list(runs.interval(right, len(flags)))
+        assert scored["exact_95"] == list(score.interval(right, len(flags)))
         assert scored["exact_by_step"][-1] == scored["exact"]
         assert sum(row["n"] for row in scored["by_rating"]) == len(flags)
         assert round(sum(row["n"] * row["exact"] for row in scored["by_rating"])) == right
@@ -454,10 +460,10 @@ def test_scores_on_harder_puzzles_are_their_flags(path, published_if_here):
             csv = published_if_here / "sudoku-real" / scored["puzzles"]
             model, recipe, _ = runs.load_model(path.with_name("weights.safetensors"))
             task, first = puzzles.task_of_csv(csv), slice(0, 8)
-            again = runs.score(recipe, task, model, type(task.test)(*(tokens_NL[first] for tokens_NL in task.test)))
+            again = score.score(recipe, task, model, type(task.test)(*(tokens_NL[first] for tokens_NL in task.test)))
             assert sum(a != b for a, b in zip(flags[first], again["exact"][-1], strict=True)) <= 1
             ratings = puzzles.ratings(csv)[: len(flags)]
-            rows = runs.by_rating({"exact": [flags]}, ratings)
+            rows = score.by_rating({"exact": [flags]}, ratings)
             assert json.loads(json.dumps(rows)) == scored["by_rating"]
 
 
@@ -472,5 +478,5 @@ def test_each_shipped_checkpoint_is_the_weights_of_its_run():
     rows = dict(re.findall(r"^\| `?([\w.-]+\.safetensors)`? \| `?(data/runs/[\w/-]+)`? \|", text, re.MULTILINE))
     assert sorted(rows) == sorted(path.name for path in runs.CHECKPOINTS.glob("*.safetensors"))
     for name, run in rows.items():
-        weights = runs.ROOT / run / "weights.safetensors"
-        assert weights.is_file() and runs.sha256(runs.CHECKPOINTS / name) == runs.sha256(weights), name
+        weights = provenance.ROOT / run / "weights.safetensors"
+        assert weights.is_file() and provenance.sha256(runs.CHECKPOINTS / name) == provenance.sha256(weights), name

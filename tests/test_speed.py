@@ -12,7 +12,8 @@ from trm_minimal.lab.parts.speed import compiled_whole, deep_recursion_in_autoca
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import constant
-from trm_minimal.train import TrainState, train_step
+from trm_minimal.state import TrainState
+from trm_minimal.train import train_step
 
 
 def states():

@@ -17,7 +17,7 @@ from trm_minimal.show.frames import HEATS, View
 from trm_minimal.show.steppers import LEVELS, NOTHING, Editor, Playground, Stepper, Thinker
 from trm_minimal.show.style import LOOKS
 from trm_minimal.show.trace import trace
-from trm_minimal.tasks import Puzzles, maze, sudoku
+from trm_minimal.tasks import maze, sudoku
 
 KERNEL_LIMIT, MOVES = 50, 100  # milliseconds from slider to picture that 95 of 100 moves may take
 
@@ -31,7 +31,7 @@ def tiny():
     """An untrained net on three 4x4 puzzles: 3 steps of 2 rounds of 3 calls."""
     torch.manual_seed(0)
     task = sudoku.load("sudoku-4x4")
-    puzzles = Puzzles(*(tokens_NL[:3] for tokens_NL in task.test))
+    puzzles = task.test[:3]
     model = TinyRecursiveModel(task.vocab_size, task.length, dim=16, prefix=2)
     return task, puzzles, Thinker("long", model, 3, Depth(2, 2)), Thinker("short", model, 1, Depth(2, 2))
 

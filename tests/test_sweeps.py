@@ -11,12 +11,12 @@ import torch
 from trm_minimal.__main__ import main
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes
-from trm_minimal.lab.records import sweeps
+from trm_minimal.lab.records import check, provenance, replay, sweeps
 from trm_minimal.lab.records.sweeps import Sweep
 from trm_minimal.lab.studies import registry
-from trm_minimal.schedules import Depth, constant
+from trm_minimal.schedules import constant
+from trm_minimal.state import build_model
 from trm_minimal.tasks import toys
-from trm_minimal.train import build_model
 
 RECORDS = {name: sweeps.read(name) for name in registry.SWEEPS}
 CELLS = [(name, *cell) for name, records in RECORDS.items() for cell in sorted(records)]
@@ -32,7 +32,6 @@ def tiny():
         prefix=1,
         block=partial(recipes.transformer, heads=2, multiple=16),
         depth=constant(1, 2),
-        test_depth=Depth(1, 2),
         N_sup=2,
         steps=6,
         batch=8,
@@ -68,7 +67,7 @@ def complaints(folder) -> list[str]:
     sweep, task = small_sweep(), tiny().task()
     found = []
     for record in sweeps.read("small").values():
-        found += sweeps.check("small", sweep, record) or sweeps.check_again("small", sweep, record, task)
+        found += check.check_cell("small", sweep, record) or check.check_cell_again("small", sweep, record, task)
     return found
 
 
@@ -141,8 +140,12 @@ def test_missing_weights_are_seen(trained):
 
 
 def test_the_first_seed_and_what_fits_the_pattern_keep_their_weights():
-    sweep = Sweep({"plain": tiny(), "gated-a": tiny()}, (3, 4), keep="gated-*")
-    assert [cell for cell in sweep.cells() if sweep.keeps(*cell)] == [("plain", 3), ("gated-a", 3), ("gated-a", 4)]
+    sweep = Sweep({"plain": tiny(), "gated-a": tiny()}, (3, 4), weights_kept="gated-*")
+    assert [cell for cell in sweep.cells() if sweep.keeps_weights(*cell)] == [
+        ("plain", 3),
+        ("gated-a", 3),
+        ("gated-a", 4),
+    ]
 
 
 def test_a_stopped_sweep_goes_on_and_does_nothing_twice(folder, monkeypatch):
@@ -185,14 +188,14 @@ def test_a_damaged_record_is_named(trained):
 def test_the_command_names_the_sweeps_and_wants_a_clean_tree(capsys, monkeypatch):
     assert main(["sweep", "pairity"]) == 2
     assert "there is no sweep 'pairity', but ablate_sudoku" in capsys.readouterr().err
-    monkeypatch.setattr(sweeps.runs, "git", lambda *a: b" M trm_minimal/x.py\n")
+    monkeypatch.setattr(provenance, "git", lambda *a: b" M trm_minimal/x.py\n")
     assert main(["sweep", "parity"]) == 2 and "uncommitted changes" in capsys.readouterr().err
 
 
 def test_the_command_trains_in_processes_and_records(folder, monkeypatch, capsys):
     """One real cell, in a process of its own, of a registered sweep cut to one variant."""
-    monkeypatch.setattr(sweeps.runs, "require_clean_tree", lambda: None)
-    monkeypatch.setitem(registry.SWEEPS, "small", lambda: replace(small_sweep(), also={}, more=()))
+    monkeypatch.setattr(provenance, "require_clean_tree", lambda: None)
+    monkeypatch.setitem(registry.SWEEPS, "small", lambda: replace(small_sweep(), other_tests={}, more_cells=()))
     assert main(["sweep", "small", "--only", "plain", "--jobs", "2"]) == 0
     assert "2 of 4 runs trained now" in capsys.readouterr().out
     assert sorted(path.name for path in folder.rglob("*.json")) == ["0.json", "1.json"]
@@ -226,7 +229,7 @@ def drift(recipe, task, seed):
                 nudge(state.model, k)
             return recipe.update(recipe, state)
 
-        return sweeps.first_losses(replace(recipe, update=update), task, seed)
+        return replay.first_losses(replace(recipe, update=update), task, seed, sweeps.FIRST_STEPS)
 
     still, *moved = (losses(k) for k in range(4))
     return max(abs(a - b) for nudged in moved for a, b in zip(nudged, still, strict=True))
@@ -234,7 +237,7 @@ def drift(recipe, task, seed):
 
 def turned_by_nudges(recipe, path, task):
     """How many puzzles of the slice that is checked a nudge of the kept weights turns, of three at most."""
-    part = type(task.test)(*(tokens_NL[: sweeps.SLICE] for tokens_NL in task.test))
+    part = task.test[: check.SWEEP_SLICE]
     models = [sweeps.load(path, recipe, task) for _ in range(4)]
     for k, model in enumerate(models[1:], 1):
         nudge(model, k)
@@ -246,15 +249,15 @@ def turned_by_nudges(recipe, path, task):
 def test_recorded_cell(name, variant, seed):
     record, sweep, task = RECORDS[name][variant, seed], registry.SWEEPS[name](), task_of(name, variant)
     recipe = sweep.variants[variant]
-    assert sweeps.check(name, sweep, record) == []
-    complaints = sweeps.check_again(name, sweep, record, task)
+    assert check.check_cell(name, sweep, record) == []
+    complaints = check.check_cell_again(name, sweep, record, task)
     if any("first losses" in complaint for complaint in complaints):
         far = 3 * drift(recipe, task, seed)
         assert far < 0.3, complaints  # else anything would pass
-        complaints = sweeps.check_again(name, sweep, record, task, tolerance=far)
+        complaints = check.check_cell_again(name, sweep, record, task, tolerance=far)
     if complaints and (counted := re.search(r"(\d+) of \d+ puzzles are right or wrong other", complaints[0])):
         most = 2 * turned_by_nudges(recipe, sweeps.SWEEPS / name / variant / f"{seed}.safetensors", task)
-        assert int(counted[1]) <= most < sweeps.SLICE // 4, complaints
+        assert int(counted[1]) <= most < check.SWEEP_SLICE // 4, complaints
         complaints = complaints[1:]
     assert complaints == []
     assert len(record["env"]["commit"]) == 40 and record["env"]["threads"] == 1

@@ -6,16 +6,17 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from trm_minimal.lab.parts.continue_loss import continue_target, train_step_with_continue
 
 from trm_minimal.halting import halt_at_the_end, halt_by_q
 from trm_minimal.lab import recipes
-from trm_minimal.lab.parts.continue_loss import continue_target, train_step_with_continue
 from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.losses import answer_loss, softmax_cross_entropy
 from trm_minimal.schedules import Depth, constant
+from trm_minimal.state import TrainState
 from trm_minimal.tasks import toys
-from trm_minimal.train import TrainState, train_step
+from trm_minimal.train import train_step
 
 
 def tiny(**changes):

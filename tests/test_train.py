@@ -24,8 +24,9 @@ from trm_minimal.lab.recipes import by_name, describe
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.model import TinyRecursiveModel, compiled
 from trm_minimal.schedules import Depth, constant, curriculum, uniform, warmup, warmup_cosine
+from trm_minimal.state import TrainState, build_model
 from trm_minimal.tasks import Puzzles, stay
-from trm_minimal.train import TrainState, build_model, exact_on, train, train_step
+from trm_minimal.train import exact_on, train, train_step
 
 ROOT = Path(__file__).parents[1]
 small = partial(mlp_mixer, multiple=16)
@@ -37,7 +38,6 @@ def tiny_recipe(**changes):
         "dim": 16,
         "block": small,
         "depth": constant(2, 2),
-        "test_depth": Depth(2, 2),
         "N_sup": 5,  # no divisor of eval_every: a state is saved with puzzles under way
         "steps": 24,
         "batch": 8,

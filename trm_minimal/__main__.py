@@ -14,7 +14,7 @@ from tqdm import tqdm
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, copy_baseline
 from trm_minimal.lab import bench, doctor, puzzles, recipes
-from trm_minimal.lab.records import runs, sweeps
+from trm_minimal.lab.records import provenance, runs, score, sweeps
 from trm_minimal.lab.studies import registry
 from trm_minimal.parallel import join
 from trm_minimal.tasks import Puzzles, files, maze, sudoku
@@ -106,11 +106,11 @@ def train_command(arguments) -> int:
             raise BadInput("--record keeps a recipe as it is; leave out --steps, --batch and --eval-every")
         if record.exists():
             raise BadInput(f"{record} is recorded already; remove it first, or take another --seed")
-        runs.require_clean_tree()
+        provenance.require_clean_tree()
         precision = f" --precision {arguments.precision}" if arguments.precision else ""
         data_dir = " --data-dir FOLDER" if arguments.data_dir else ""  # no path of this machine in a record
         words = f"train {name} --seed {seed} --device {device} --threads {torch.get_num_threads()}"
-        env = runs.environment(device, f"{words}{precision}{data_dir} --record")
+        env = provenance.environment(device, f"{words}{precision}{data_dir} --record")
         facts["code"] = env["sources"]  # so that --resume cannot join steps of two versions in one record
 
     task = recipe.task(data_dir=arguments.data_dir)
@@ -123,7 +123,7 @@ def train_command(arguments) -> int:
         state = train(recipe, task, seed, device=mine, workers=workers, **options)
     if workers.rank:  # the first of several processes says and writes everything
         return 0
-    seconds, memory, last = time.perf_counter() - started, runs.peak_memory_mib(), state.curve[-1]
+    seconds, memory, last = time.perf_counter() - started, provenance.peak_memory_mib(), state.curve[-1]
     weights = out / "weights.safetensors"
     runs.save_weights(weights, state.ema.model, {"recipe": name, "seed": seed, "step": state.step})
     print(f"step {state.step}: loss {last['loss']:.3f}")
@@ -150,12 +150,12 @@ def evaluate(arguments) -> int:
         raise BadInput(f"{task.name} has no test puzzles; name some with --puzzles FILE.csv")
     recipe = replace(recipe, N_sup=arguments.N_sup or recipe.N_sup)
     options = {"progress": partial(tqdm, unit="batch", leave=False), "precision": PRECISIONS[arguments.precision]}
-    flags = runs.score(recipe, task, model.to(device), test, **options)
-    scored = {"puzzles": task.name, "copy_baseline_cells": copy_baseline(*test)} | runs.summary(flags)
+    flags = score.score(recipe, task, model.to(device), test, **options)
+    scored = {"puzzles": task.name, "copy_baseline_cells": copy_baseline(*test)} | score.summary(flags)
     if arguments.by_rating:
         if not arguments.puzzles:
             raise BadInput("--by-rating reads the ratings of a CSV; name it with --puzzles FILE.csv")
-        scored["by_rating"] = runs.by_rating(flags, puzzles.ratings(arguments.puzzles)[: len(test)])
+        scored["by_rating"] = score.by_rating(flags, puzzles.ratings(arguments.puzzles)[: len(test)])
     if arguments.json:
         print(json.dumps(scored | {"exact_flags": flags["exact"][-1]}))
         return 0
@@ -193,7 +193,7 @@ def sweep_command(arguments) -> int:
     if arguments.sweep not in registry.SWEEPS:
         raise BadInput(f"there is no sweep {arguments.sweep!r}, but {', '.join(registry.SWEEPS)}")
     name, device = arguments.sweep, pick_device(arguments.device)
-    runs.require_clean_tree()
+    provenance.require_clean_tree()
     env = sweeps.environment(device, f"sweep {name} --device {device}")
     options = {"only": arguments.only, "jobs": arguments.jobs, "device": device}
     done, all_cells = sweeps.run(name, registry.SWEEPS[name](), env, **options)

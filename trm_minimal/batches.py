@@ -18,13 +18,16 @@ AHEAD = 64  # steps in a shipment to a GPU; 30x30 boards at batch 768 take 90 MB
 
 
 class Batches:
-    """A stream of (inputs_BL, labels_BL), long: random training puzzles, each turned by a random symmetry."""
+    """A stream of (inputs_BL, labels_BL, ids_B), long: random training puzzles under random symmetries."""
 
     def __init__(
         self, task, batch: int, generator: torch.Generator, device: torch.device, workers: Workers, ahead=None
     ):
         self.task, self.batch, self.generator, self.device, self.workers = task, batch, generator, device, workers
-        self.inputs_NL, self.labels_NL = (tokens_NL.to(device) for tokens_NL in task.train)
+        self.inputs_NL, self.labels_NL = task.train.inputs_NL.to(device), task.train.labels_NL.to(device)
+        ids_N = task.train.ids_N
+        self.ids_N = torch.zeros(len(task.train), dtype=torch.int32) if ids_N is None else ids_N
+        self.ids_N = self.ids_N.to(device)
         self.ahead = ahead or (AHEAD if device.type == "cuda" else 1)
         self.drawn: deque = deque()
         self.coming: Future | None = None  # the next shipment, drawn while this one is used
@@ -37,15 +40,15 @@ class Batches:
             rows_AB.append(torch.randint(len(self.inputs_NL), (self.batch,), generator=self.generator))
             moves.append(self.task.symmetries(self.batch, self.generator))
         cells_ABL, values_ABV = (torch.stack(parts) for parts in zip(*moves, strict=True))
-        whole = torch.stack(rows_AB).int(), cells_ABL.short(), values_ABV.short()
-        shipped = (self.ship(self.workers.mine(part, dim=1)) for part in whole)
+        drawn = torch.stack(rows_AB).int(), cells_ABL.short(), values_ABV.short()
+        shipped = (self.ship(self.workers.share(part, dim=1)) for part in drawn)
         return [(type(moves[0]), *parts) for parts in zip(*shipped, strict=True)]
 
     def ship(self, tensor: Tensor) -> Tensor:
         """To the device; to a GPU from pinned memory, so that the copy runs beside the work there."""
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
-    def next(self, left: int) -> tuple[Tensor, Tensor]:
+    def next(self, left: int) -> tuple[Tensor, Tensor, Tensor]:
         """The next batch. `left` steps are left until the state is saved: nothing is drawn past that."""
         if not self.drawn:
             self.drawn.extend(self.coming.result() if self.coming else self.draw(min(self.ahead, left)))
@@ -54,4 +57,5 @@ class Batches:
         move_type, *parts = self.drawn.popleft()
         rows_B, cells_BL, values_BV = (part.to(self.device).long() for part in parts)
         move = move_type(cells_BL, values_BV)
-        return move(self.inputs_NL[rows_B]), move(self.labels_NL[rows_B])
+        inputs_BL, labels_BL = move(self.inputs_NL[rows_B]), move(self.labels_NL[rows_B])
+        return inputs_BL, labels_BL, self.ids_N[rows_B].long()

@@ -20,21 +20,43 @@ class Answers(NamedTuple):
 
 @torch.inference_mode()
 def answer(
-    model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth, batch=128, progress=iter, precision=torch.float32
+    model: TinyRecursiveModel,
+    inputs_NL: Tensor,
+    N_sup: int,
+    depth,
+    batch=128,
+    progress=iter,
+    precision=torch.float32,
+    *,
+    ids_N: Tensor | None = None,
+    start=TinyRecursiveModel.initial_states,
+    generator: torch.Generator | None = None,
 ) -> Answers:
     """Run N_sup supervision steps on each puzzle, on the model's device. The model is left as it was.
 
-    depth is (n, T). `progress` wraps the batches; pass tqdm to see a bar. precision: of autocast; none in float32.
+    depth is (n, T). `progress` wraps the batches; pass tqdm to see a bar. precision: of autocast;
+    none in float32. ids_N: the puzzles' identities, for a model that has vectors for them.
+    start: (model, inputs_BL, generator) -> first states (y, z). What is random in them is drawn
+    from the generator, by default from one seeded with 0, never from torch's own.
     """
     device, was_training = model.tokens_VD.device, model.training
+    generator = generator or torch.Generator().manual_seed(0)
     model.eval()
     tokens, q = [], []
-    rounding = torch.autocast(device.type, precision, precision is not torch.float32, cache_enabled=False)
-    for inputs_BL in progress(inputs_NL.split(batch)):
-        with torch.compiler.set_stance("force_eager"), rounding:  # a model that trains compiled has other shapes here
-            steps = list(model.deep_supervision(inputs_BL.long().to(device), N_sup, *depth))
-        tokens.append(torch.stack([step.logits.argmax(-1).to(torch.uint8).cpu() for step in steps]))
-        q.append(torch.stack([step.q.cpu() for step in steps]))
+    is_low = precision is not torch.float32
+    rounding = torch.autocast(device.type, precision, is_low, cache_enabled=False)
+    for rows_B in progress(torch.arange(len(inputs_NL)).split(batch)):
+        inputs_BL = inputs_NL[rows_B].long().to(device)
+        ids_B = None if ids_N is None else ids_N[rows_B].long().to(device)
+        first = start(model, inputs_BL, generator)
+        steps = model.deep_supervision(inputs_BL, N_sup, *depth, start=first, ids_B=ids_B)
+        answers = []  # without the logits and states of the steps: those of many would fill memory
+        with torch.compiler.set_stance("force_eager"), rounding:  # trained compiled, of other shapes
+            for step in steps:
+                answers.append((step.logits.argmax(-1).to(torch.uint8).cpu(), step.q.cpu()))
+        tokens_SBL, q_SB = (torch.stack(parts) for parts in zip(*answers, strict=True))
+        tokens.append(tokens_SBL)
+        q.append(q_SB)
     model.train(was_training)
     return Answers(torch.cat(tokens, dim=1), torch.cat(q, dim=1))
 

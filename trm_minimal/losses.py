@@ -42,8 +42,26 @@ def halting_loss(q_B: Tensor, solved_B: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(q_B.float(), solved_B.float(), reduction="none")
 
 
-def supervision_loss(cross_entropy, logits_BLV, q_B, labels_BL, ignored: int = 0) -> tuple[Tensor, Tensor]:
-    """(loss of each puzzle [B], solved [B]): answer + 0.5 halting, the official weights (the paper's text has 1)."""
+def supervision_loss(
+    cross_entropy, logits_BLV, q_B, labels_BL, ignored: int = 0, q_weight: float = 0.5
+) -> tuple[Tensor, Tensor]:
+    """(loss of each puzzle [B], solved [B]): answer + q_weight * halting.
+
+    The official code weighs halting with 0.5, the paper's text with 1.
+    """
     solved_B = exact_match(logits_BLV.detach(), labels_BL, ignored)
     loss_B = answer_loss(cross_entropy, logits_BLV, labels_BL, ignored)
-    return loss_B + 0.5 * halting_loss(q_B, solved_B), solved_B
+    return loss_B + q_weight * halting_loss(q_B, solved_B), solved_B
+
+
+def answer_and_halting_loss(
+    recipe, model, carry, prediction, depth, q_weight: float = 0.5
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(loss [B], q [B], solved [B]) of one supervision step: the paper's, as the `loss` of a recipe.
+
+    Such a part sees the slots (`carry`: labels, and the supervision steps done before this one) and
+    may ask `model(carry.inputs, y, z, *depth)` for more; q is what the slots halt by.
+    """
+    q_B = prediction.q
+    loss_B, solved_B = supervision_loss(recipe.cross_entropy, prediction.logits, q_B, carry.labels, q_weight=q_weight)
+    return loss_B, q_B, solved_B

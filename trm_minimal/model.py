@@ -4,6 +4,7 @@ Dimension key: B batch, L cells, P prefix positions, D width, V vocabulary, Q ha
 has P + L positions, and there a suffix L counts the prefix too.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -47,6 +48,8 @@ class RandomInit(nn.Module):
         super().__init__()
 
     def forward(self, like_BLD: Tensor, generator: torch.Generator | None) -> Tensor:
+        if generator is None:
+            raise ValueError("random initial states are drawn from a generator; pass one")
         return torch.randn(like_BLD.shape, generator=generator).to(like_BLD)
 
 
@@ -151,11 +154,11 @@ class TinyRecursiveModel(nn.Module):
         nn.init.zeros_(self.q_head.weight)
         nn.init.constant_(self.q_head.bias, -5.0)  # sigmoid(-5) = 0.007: nothing halts before it has learned to
 
-    def input_embedding(self, inputs_BL: Tensor, puzzles_B: Tensor | None = None) -> Tensor:
+    def input_embedding(self, inputs_BL: Tensor, ids_B: Tensor | None = None) -> Tensor:
         """Tokens -> x [B, P + L, D], root mean square about 1; the prefix is blank but for a puzzle's vector."""
         x_BLD = F.pad(F.embedding(inputs_BL, self.tokens_VD), (0, 0, self.prefix, 0))
         if self.puzzles_ND is not None:
-            identity_BLD = self.puzzles_ND[puzzles_B].unsqueeze(1)
+            identity_BLD = self.puzzles_ND[ids_B].unsqueeze(1)
             x_BLD = x_BLD + F.pad(identity_BLD, (0, 0, 0, self.prefix + self.length - 1))
         return math.sqrt(self.dim) * self.positions(x_BLD)
 
@@ -165,9 +168,9 @@ class TinyRecursiveModel(nn.Module):
         like_y, like_z = (self.tokens_VD.new_empty(()).expand(B, count * L, D) for count in (1, self.latents))
         return self.init_y(like_y, generator), self.init_z(like_z, generator)
 
-    def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, puzzles_B=None) -> Prediction:
+    def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, ids_B=None) -> Prediction:
         """One supervision step. x is embedded anew in each: the graph of the step before is gone."""
-        x_BLD = self.input_embedding(inputs_BL, puzzles_B)
+        x_BLD = self.input_embedding(inputs_BL, ids_B)
         y_BLD, z_BLD = self.recursion(self.net, x_BLD, y_BLD, z_BLD, n, T, grad_rounds)
         return Prediction(y_BLD.detach(), z_BLD.detach(), *self.read(y_BLD))
 
@@ -176,12 +179,15 @@ class TinyRecursiveModel(nn.Module):
         return self.output_head(y_BLD[:, self.prefix :]), self.q_head(y_BLD[:, 0]).float()
 
     def deep_supervision(
-        self, inputs_BL: Tensor, N_sup: int, n: int, T: int, *, generator=None, puzzles_B=None
+        self, inputs_BL: Tensor, N_sup: int, n: int, T: int, *, generator=None, start=None, ids_B=None
     ) -> Iterator[Prediction]:
-        """Yield a Prediction after each of N_sup supervision steps, from fresh states. No halting: the caller stops."""
-        y_BLD, z_BLD = self.initial_states(inputs_BL, generator)
+        """Yield a Prediction after each of N_sup supervision steps. No halting: the caller stops.
+
+        From the states `start` (y, z), else from initial states, which draw from the generator.
+        """
+        y_BLD, z_BLD = start or self.initial_states(inputs_BL, generator)
         for _ in range(N_sup):
-            prediction = self(inputs_BL, y_BLD, z_BLD, n, T, puzzles_B=puzzles_B)
+            prediction = self(inputs_BL, y_BLD, z_BLD, n, T, ids_B=ids_B)
             y_BLD, z_BLD = prediction.y, prediction.z
             yield prediction
 
@@ -193,6 +199,14 @@ def eager(model: TinyRecursiveModel) -> None:
 def compiled(model: TinyRecursiveModel) -> None:
     """Fuse each call of the net (torch.compile). The recursion around it stays as it is written."""
     model.net.compile()
+
+
+# What a recipe may choose about the model, by name.
+MODEL_PARTS = tuple(
+    name
+    for name, parameter in inspect.signature(TinyRecursiveModel).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -20,11 +20,11 @@ class Workers(NamedTuple):
     rank: int = 0
     count: int = 1
 
-    def mine(self, tensor: Tensor, dim: int = 0) -> Tensor:
+    def share(self, tensor: Tensor, dim: int = 0) -> Tensor:
         """This worker's part of what belongs to all slots."""
         return tensor.chunk(self.count, dim)[self.rank]
 
-    def whole(self, tensor: Tensor, dim: int = 0) -> Tensor:
+    def gather(self, tensor: Tensor, dim: int = 0) -> Tensor:
         """The parts of all workers, joined. All must call it."""
         if self.count == 1:
             return tensor

@@ -1,6 +1,8 @@
-"""What changes with the training step: the recursion depth and the learning rate.
+"""What changes with the training step: depth, supervision budget and learning rate.
 
-A depth schedule is (step, generator) -> Depth(n, T). A learning-rate schedule is (step, steps) -> factor.
+A depth schedule is (step, generator) -> Depth(n, T). A supervision budget is (step, steps, N_sup) ->
+the most supervision steps that a puzzle gets now. A learning-rate schedule is (step, steps) ->
+factor.
 """
 
 import math
@@ -21,7 +23,8 @@ class Depth(NamedTuple):
         return self.T * (self.n + 1)
 
 
-def _stage(step: int, generator: torch.Generator, stages: tuple[tuple[int, Depth], ...]) -> Depth:
+def staged_depth(step: int, generator: torch.Generator, stages: tuple[tuple[int, Depth], ...]) -> Depth:
+    """The depth of the last stage that has begun."""
     return [depth for first_step, depth in stages if step >= first_step][-1]
 
 
@@ -29,7 +32,7 @@ def curriculum(*stages: tuple[int, Depth]):
     """`curriculum((0, Depth(2, 1)), (1000, Depth(6, 3)))`: each depth holds from its first step on; the first is 0."""
     if not stages or stages[0][0] != 0:
         raise ValueError(f"the first stage of a curriculum starts at step 0, got {stages}")
-    return partial(_stage, stages=stages)
+    return partial(staged_depth, stages=stages)
 
 
 def constant(n: int, T: int):
@@ -37,13 +40,27 @@ def constant(n: int, T: int):
     return curriculum((0, Depth(n, T)))
 
 
-def _draw(step: int, generator: torch.Generator, n: tuple[int, int], T: tuple[int, int]) -> Depth:
+def drawn_depth(step: int, generator: torch.Generator, n: tuple[int, int], T: tuple[int, int]) -> Depth:
+    """n and T drawn evenly, both ends included."""
     return Depth(*(int(torch.randint(low, high + 1, (), generator=generator)) for low, high in (n, T)))
 
 
 def uniform(n: tuple[int, int], T: tuple[int, int]):
     """A depth drawn at each step, both ends included."""
-    return partial(_draw, n=n, T=T)
+    return partial(drawn_depth, n=n, T=T)
+
+
+def final_depth(schedule) -> Depth:
+    """The depth that a curriculum ends with, the only one of `constant`. ValueError for others."""
+    stages = getattr(schedule, "keywords", {}).get("stages")
+    if not stages:
+        raise ValueError(f"{schedule} ends with no one depth; give the recipe tested_at=Depth(n, T)")
+    return stages[-1][1]
+
+
+def full_budget(step: int, steps: int, N_sup: int) -> int:
+    """N_sup supervision steps at every time: the paper."""
+    return N_sup
 
 
 def warmup(step: int, steps: int, over: int) -> float:

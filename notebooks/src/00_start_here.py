@@ -26,7 +26,7 @@ from IPython.display import HTML
 
 from trm_minimal import Depth, count_parameters, recursion
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.records import runs, score
 from trm_minimal.show.boards import film_strip
 from trm_minimal.show.frames import View
 from trm_minimal.show.player import player
@@ -34,7 +34,7 @@ from trm_minimal.show.steppers import Stepper, Thinker
 from trm_minimal.show.style import COLOURS, INK, LOOKS, use_style
 from trm_minimal.show.trace import trace
 from trm_minimal.tasks import Puzzles
-from trm_minimal.train import build_model
+from trm_minimal.state import build_model
 
 use_style()
 torch.set_num_threads(1)
@@ -242,7 +242,7 @@ for run in recorded:
     flags = run.eval["test"]["ema"]["exact"]  # a row for each step, a 0 or 1 for each maze
     shares = [row.count("1") / len(row) for row in flags]
     rows += [(run.recipe["seed"], step, share) for step, share in enumerate(shares, 1)]
-    low, high = runs.interval(flags[-1].count("1"), len(flags[-1]))
+    low, high = score.interval(flags[-1].count("1"), len(flags[-1]))
     print(f"{run}: exact {shares[0]:.3f} after 1 step, {shares[-1]:.3f} after 16 steps"
           f" (95 % interval {low:.3f} to {high:.3f}, n = {len(flags[-1])})")
 by_step = pd.DataFrame(rows, columns=["seed", "supervision step", "exact accuracy"])

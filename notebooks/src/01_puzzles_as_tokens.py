@@ -553,7 +553,7 @@ def alone(D, L):
     return PostNorm(SwiGLU(D, multiple=64))  # notebook 02: works within one cell
 
 one_look = replace(recipes.sudoku_4x4(), dim=32, batch=32, depth=constant(n=1, T=1), N_sup=1,
-                   test_depth=Depth(n=1, T=1), steps=250, eval_every=250)
+                   steps=250, eval_every=250)
 settings = {"6x6, one look": (six, one_look), "4x4, one look": (mine, replace(one_look, steps=200)),
             "6x6, each cell alone": (six, replace(one_look, block=alone, steps=100))}
 rows = []

@@ -31,7 +31,7 @@ from trm_minimal.layers import PostNorm
 from trm_minimal.show.boards import describe_board, draw_board
 from trm_minimal.show.diagrams import round_of_calls
 from trm_minimal.show.style import COLOURS, INK, LOOKS, use_style
-from trm_minimal.train import build_model
+from trm_minimal.state import build_model
 
 use_style()
 torch.set_num_threads(1)

@@ -16,6 +16,7 @@
 
 # %%
 import json
+from functools import partial
 from itertools import product
 from statistics import mean, stdev
 
@@ -28,19 +29,21 @@ from torch.testing import assert_close
 
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.lab import recipes
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.records import runs, score
 from trm_minimal.lab.studies import autocast
-from trm_minimal.lab.parts.gradients import calls_with_gradient, one_step_recursion
+from trm_minimal.lab.parts.rounds import one_step
+from trm_minimal.lab.studies.gradients import calls_with_gradient
 from trm_minimal.losses import answer_loss, stablemax_cross_entropy
 from trm_minimal.model import TinyRecursiveModel
-from trm_minimal.recursion import latent_recursion
+from trm_minimal.recursion import deep_recursion, latent_recursion
 from trm_minimal.show.diagrams import gradient_calls
 from trm_minimal.show.style import STROKES, Look, strokes, use_style
 from trm_minimal.tasks import sudoku
-from trm_minimal.train import build_model
+from trm_minimal.state import build_model
 
 use_style()
 torch.set_num_threads(1)
+one_step_recursion = partial(deep_recursion, one_round=one_step)
 
 # %% [markdown]
 # ## What it costs to remember everything
@@ -341,7 +344,7 @@ print(f"work of a step in forward calls: {cost}\nexact on 500 test puzzles, by s
 for name, seeds in recorded.items():
     flags = [run.eval["test"]["ema"]["exact"][-1] for run in seeds]
     exact[name] = [row.count("1") / len(row) for row in flags]
-    text = ["{:.3f} [{:.3f}, {:.3f}]".format(e, *runs.interval(round(500 * e), 500))
+    text = ["{:.3f} [{:.3f}, {:.3f}]".format(e, *score.interval(round(500 * e), 500))
             for e in exact[name]]
     print(f"{name:>10}: {', '.join(text)}; mean {mean(exact[name]):.3f}")
 

@@ -33,7 +33,7 @@ from trm_minimal.classroom import check, hint, progress, solution, yours
 from trm_minimal.evaluate import Answers, answer, early_exit, exact_by_step
 from trm_minimal.halting import Carry, empty_carry, halt_at_the_end
 from trm_minimal.lab import recipes
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.records import runs, score
 from trm_minimal.lab.studies import calibration
 from trm_minimal.losses import answer_loss, exact_match, halting_loss, supervision_loss
 from trm_minimal.model import TinyRecursiveModel
@@ -41,7 +41,7 @@ from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import Depth, warmup_cosine
 from trm_minimal.show import boards, diagrams, steppers
 from trm_minimal.show.style import COLOURS, INK, use_style
-from trm_minimal.train import build_model
+from trm_minimal.state import build_model
 use_style()
 torch.set_num_threads(1)
 
@@ -320,7 +320,7 @@ for name, recipe_name in rules.items():
     for run in runs.read_runs(recipe_name):
         test, slot_steps = run.eval["test"], run.recipe["batch"] * run.recipe["eval_every"]
         right = test["ema"]["exact"][-1].count("1")
-        low, high = runs.interval(right, test["n"])
+        low, high = score.interval(right, test["n"])
         finished = sum(slot_steps / row["mean_steps"] for row in run.curve)
         scores[name].append(right / test["n"])
         rows += [(name, row["step"], row["mean_steps"], row["ema"]) for row in run.curve]
@@ -384,7 +384,7 @@ for step, ax in zip((1, 2), axes, strict=True):
         for found in bins:
             x = [found.claimed + 0.012 * (seed - 1)] * 2
             style = {"color": COLOURS[seed], "label": f"seed {seed}" if found is bins[0] else None}
-            ax.plot(x, runs.interval(found.right, found.count), color=COLOURS[seed], lw=1)
+            ax.plot(x, score.interval(found.right, found.count), color=COLOURS[seed], lw=1)
             ax.plot(x[0], found.right / found.count, marker, ms=3 + found.count**0.5 / 2, **style)
     ax.plot([0, 1], [0, 1], ":", color=INK, lw=1)
     ax.set(title=f"after step {step}", xlabel="probability that Q claims", xlim=(0, 1.08))
@@ -415,7 +415,7 @@ print("Recorded, 1,000 mazes:       exploration   1 step   16 steps   stop at q 
 for run in runs.read_runs("maze_9x9"):
     ema, halting = run.eval["test"]["ema"], run.recipe["halting"]
     explored = halting["exploration"] if isinstance(halting, dict) else 0.1  # 0.1 is the default
-    one, all_steps = (runs.exact_accuracy(ema, step) for step in (0, -1))
+    one, all_steps = (score.exact_accuracy(ema, step) for step in (0, -1))
     print(f"   {run.folder.name:28} {explored:8} {one:8.3f} {all_steps:10.3f}"
           f" {ema['early_exit']['exact']:19.3f} {ema['early_exit']['mean_steps']:11.2f}")
 

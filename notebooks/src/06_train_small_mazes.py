@@ -34,13 +34,14 @@ from trm_minimal.batches import Batches
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.halting import Carry, empty_carry, refill
 from trm_minimal.lab import recipes
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.records import runs, score
 from trm_minimal.layers import rms_norm
 from trm_minimal.losses import stablemax_cross_entropy, supervision_loss
 from trm_minimal.show.boards import describe_board, draw_board
 from trm_minimal.show.style import COLOURS, INK, STROKES, use_style
 from trm_minimal.tasks import Puzzles, files, maze
-from trm_minimal.train import ALONE, TrainState, build_model, descend, train_step
+from trm_minimal.state import ALONE, TrainState, build_model
+from trm_minimal.train import descend, train_step
 use_style()
 torch.set_num_threads(1)
 
@@ -99,8 +100,8 @@ lettered(TrainState.__init__, {
     "e": "manual_seed(", "f": "Batches(", "g": "empty_carry("})
 print()
 lettered(train_step, {
-    "A": "recipe.depth(", "B": "refill(", "C": "torch.autocast(", "D": "supervision_loss(",
-    "E": "descend(", "K": "recipe.halting(", "L": "state.carry = Carry("})
+    "A": "recipe.depth(", "B": "next_carry(", "C": "torch.autocast(", "D": "recipe.loss(",
+    "E": "descend(", "K": "recipe.halting(", "L": "state.carry = carry._replace("})
 print()
 lettered(descend, {
     "E": ".backward()", "F": "unscale_(", "G": "clip_grad_norm_", "H": "recipe.schedule(",
@@ -261,7 +262,7 @@ def twenty_steps(precision):
     carry = empty_carry(model, *torch.zeros(2, tiny.batch, fours.length, dtype=torch.long))
     losses, started = [], time.process_time()
     for left in range(20, 0, -1):
-        carry = refill(model, carry, *batches.next(left))
+        carry = refill(model, carry, *batches.next(left)[:2])
         guess = forward(model, carry, precision)
         loss_B, _ = supervision_loss(stablemax_cross_entropy, guess.logits, guess.q, carry.labels)
         amp_step(model, optimizer, scaler, loss_B.mean(), clip=1.0)
@@ -398,7 +399,7 @@ for ax, step in zip(axes, (1, 2, 16), strict=True):
             flags = [flags_N[i] for i, cells in enumerate(cells_N) if low <= cells <= high]
             right[name] += flags.count("1") / len(flags) / len(mazes_run)
             place = {"x": x + 0.2 * seed, "color": COLOURS[seed]}
-            ax.vlines(place["x"], *runs.interval(flags.count("1"), len(flags)), COLOURS[seed])
+            ax.vlines(place["x"], *score.interval(flags.count("1"), len(flags)), COLOURS[seed])
             ax.plot(place["x"], flags.count("1") / len(flags), marker, color=COLOURS[seed],
                     label=f"seed {seed}" if x < 0 else None)
     print(f"After step {step:2}:", ", ".join(f"{n} cells {r:.2f}" for n, r in right.items()))
@@ -530,7 +531,7 @@ for kind, seeds in trained.items():
         flags = [(run.eval["test"]["ema"]["exact"][-1] if metric == "exact" else
                   run.eval["test"]["ema"]["any_solution"]) for run in seeds]
         of[kind] = [row.count("1") / len(row) for row in flags]
-        bars = [runs.interval(row.count("1"), len(row)) for row in flags]
+        bars = [score.interval(row.count("1"), len(row)) for row in flags]
         text = ["{:.3f} [{:.3f}, {:.3f}]".format(share, *bar)
                 for share, bar in zip(of[kind], bars, strict=True)]
         print(f"{kind:>17}, {metric:>5}: {', '.join(text)}")

@@ -33,7 +33,8 @@ from trm_minimal.model import count_parameters
 from trm_minimal.show import boards
 from trm_minimal.show.style import COLOURS, INK, LOOKS, STROKES, Look, strokes, use_style
 from trm_minimal.tasks import files, sudoku
-from trm_minimal.train import build_model, train
+from trm_minimal.state import build_model
+from trm_minimal.train import train
 use_style()
 torch.set_num_threads(1)
 

@@ -23,14 +23,14 @@ import torch
 from torch.nn.functional import one_hot, pad
 
 from trm_minimal.classroom import check, hint, progress, solution
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.records import runs, score
 from trm_minimal.show import boards
 from trm_minimal.show.frames import View
 from trm_minimal.show.steppers import Playground, Stepper, Thinker
 from trm_minimal.show.style import COLOURS, INK, LOOKS, use_style
 from trm_minimal.show.trace import trace, traces
 from trm_minimal.tasks import maze, sudoku
-from trm_minimal.train import build_model
+from trm_minimal.state import build_model
 use_style()
 torch.set_num_threads(1)
 
@@ -505,7 +505,7 @@ last_SNL = tokens_SNL[4:]
 moving_N = (last_SNL != last_SNL[-1]).any(0).any(-1)
 rows.append(("Sudoku net, hard", 500, int((~moving_N & ~right_N).sum()), int(moving_N.sum())))
 for name, n, *counts in rows:
-    said = ["{:3} ({:.3f} to {:.3f})".format(k, *runs.interval(k, n)) for k in counts]
+    said = ["{:3} ({:.3f} to {:.3f})".format(k, *score.interval(k, n)) for k in counts]
     print(f"{name:25}{n:5} puzzles, settled and wrong {said[0]}, wandering {said[1]}")
 for name, little in (("the net with little exploration", True), ("the three others", False)):
     was_right = [right for folder, *_, right in failures if ("little" in folder) == little]

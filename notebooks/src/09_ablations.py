@@ -31,7 +31,7 @@ from tqdm import tqdm
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.evaluate import answer, cells_by_step, copy_baseline
 from trm_minimal.lab import recipes
-from trm_minimal.lab.records import runs, sweeps
+from trm_minimal.lab.records import runs, score, sweeps
 from trm_minimal.lab.studies import agreement, compare, registry
 from trm_minimal.lab.studies.ablations import CLAIMED, at_depth
 from trm_minimal.lab.studies.compare import Difference
@@ -40,7 +40,8 @@ from trm_minimal.schedules import warmup
 from trm_minimal.show.boards import describe_board, draw_board
 from trm_minimal.show.style import COLOURS, INK, STROKES, use_style
 from trm_minimal.tasks import Puzzles, maze
-from trm_minimal.train import TrainState, train_step
+from trm_minimal.state import TrainState
+from trm_minimal.train import train_step
 use_style()
 torch.set_num_threads(1)
 
@@ -396,7 +397,7 @@ table("4-layers", "norm-over-width", "mixer", "attention", "attention-quarter-ra
       "several-z", "two-nets", "no-halting", "continue-loss", "softmax", "no-augmentation")
 
 def of_runs(name):
-    return {run.recipe["seed"]: runs.exact_accuracy(run.eval["test"]["ema"])
+    return {run.recipe["seed"]: score.exact_accuracy(run.eval["test"]["ema"])
             for run in runs.read_runs(name)}
 
 several = "maze_6x6_noise"
@@ -615,9 +616,9 @@ print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 # |---|---|---|
 # | Table 1, EMA | `raw` and `ema` of each record | `ema=True` in the commands |
 # | Tables 1 and 3, depth | `at_depth`, `constant(n, T)` | `L_cycles`, `H_cycles` |
-# | Table 1, 1-step gradient | `one_step_recursion` | (HRM's code) |
+# | Table 1, 1-step gradient | `one_step` | (HRM's code) |
 # | Table 1, w/ ACT | `train_step_with_continue` | `no_ACT_continue=False` |
-# | Table 2, latents | `single_latent`, `several_latents` | `trm_singlez.py`, `trm_hier6.py` |
+# | Table 2, latents | `single_z`, `several_z` | `trm_singlez.py`, `trm_hier6.py` |
 # | (not stated) seeds | `compare.paired`, `compare.verdict` | one run |
 #
 # **Further reading**: [Deep reinforcement learning that matters](https://arxiv.org/abs/1709.06560), how seeds alone make

@@ -34,7 +34,7 @@ from trm_minimal.lab.studies.growth import gates, growth
 from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.model import eager
 from trm_minimal.show.style import COLOURS, INK, use_style
-from trm_minimal.train import TrainState, build_model
+from trm_minimal.state import TrainState, build_model
 use_style()
 plt.rcParams["figure.dpi"] = 64  # seven figures: the file stays small
 torch.set_num_threads(1)

@@ -11,10 +11,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from trm_minimal.lab.recipes import Recipe
-from trm_minimal.lab.records.runs import environment, peak_memory_mib
+from trm_minimal.lab.records.provenance import device_name, peak_memory_mib
 from trm_minimal.schedules import Depth, constant
+from trm_minimal.state import TrainState
 from trm_minimal.tasks import Task
-from trm_minimal.train import TrainState, train_step
+from trm_minimal.train import train_step
 
 GRID = (Depth(1, 1), Depth(2, 1), Depth(2, 2), Depth(4, 2), Depth(4, 3), Depth(6, 3))
 
@@ -129,7 +130,7 @@ def report(recipe: Recipe, task: Task, device: str, steps: int) -> str:
     speed = measure(recipe, task, device, steps)
     return "\n".join(
         (
-            f"device        {environment(device, '')['device']}",
+            f"device        {device_name(device)}",
             f"step          {1000 * speed.step_seconds:.1f} ms, the median of {steps}",
             f"puzzles/s     {speed.puzzles_per_second:.0f}, each counted once a supervision step",
             f"peak memory   {speed.peak_mib or 0:.0f} MiB",

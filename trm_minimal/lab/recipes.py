@@ -4,7 +4,7 @@ Defaults are the paper's for Sudoku-Extreme (section 5) with the official code's
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -15,15 +15,15 @@ from torch import nn
 from trm_minimal.errors import BadInput
 from trm_minimal.halting import halt_at_the_end, halt_by_q
 from trm_minimal.lab.parts.blocks import grid_convolution
-from trm_minimal.lab.parts.gradients import one_step_recursion
-from trm_minimal.lab.parts.optimizers import MuonAdamW
+from trm_minimal.lab.parts.optimizers import muon_adamw
+from trm_minimal.lab.parts.rounds import one_step
 from trm_minimal.lab.parts.speed import compiled_whole, deep_recursion_in_autocast
 from trm_minimal.layers import mlp_mixer, transformer
-from trm_minimal.losses import stablemax_cross_entropy
+from trm_minimal.losses import answer_and_halting_loss, stablemax_cross_entropy
 from trm_minimal.model import FixedInit, NoPositions, TinyNet, compiled, eager
 from trm_minimal.recurrence import Replace
 from trm_minimal.recursion import deep_recursion
-from trm_minimal.schedules import Depth, constant, curriculum, warmup, warmup_cosine
+from trm_minimal.schedules import Depth, constant, curriculum, final_depth, full_budget, warmup, warmup_cosine
 from trm_minimal.tasks import Task, maze, sudoku
 from trm_minimal.train import train_step
 
@@ -44,16 +44,19 @@ class Recipe:
     recurrence: Callable[[int], nn.Module] = Replace
     net: Callable[..., nn.Module] = TinyNet
     latents: int = 1
+    puzzles: int = 0  # how many puzzle identities have a learned vector
     init: Callable[[int], nn.Module] = FixedInit
     positions: Callable[[int, int, int], nn.Module] = NoPositions
 
     depth: Callable = constant(n=6, T=3)
-    test_depth: Depth = Depth(n=6, T=3)
+    tested_at: Depth | None = None  # None: at the depth that training ends with
     recursion: Callable = deep_recursion
     grad_rounds: int = 1
     N_sup: int = 16
+    budget: Callable = full_budget
     halting: Callable = halt_by_q
     cross_entropy: Callable = stablemax_cross_entropy
+    loss: Callable = answer_and_halting_loss
 
     update: Callable = train_step  # (recipe, state) -> loss and counts: one update of the weights
     steps: int = 65_100  # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
@@ -66,6 +69,11 @@ class Recipe:
     compilation: Callable = eager
     eval_every: int = 6_510
     eval_puzzles: int = 512  # of the validation set, for the curve
+
+    @property
+    def test_depth(self) -> Depth:
+        """The depth (n, T) of validation and tests."""
+        return self.tested_at or final_depth(self.depth)
 
 
 def sudoku_extreme() -> Recipe:
@@ -86,7 +94,6 @@ def maze_hard() -> Recipe:
         task=_maze_hard_task(),
         block=transformer,
         depth=constant(n=4, T=3),
-        test_depth=Depth(n=4, T=3),
     )
 
 
@@ -114,7 +121,7 @@ def sudoku_extreme_fast() -> Recipe:
         depth=curriculum((0, Depth(n=2, T=1)), (3_000, Depth(n=4, T=2)), (5_500, Depth(n=6, T=3))),
         steps=9_000,
         batch=384,
-        optimizer=partial(MuonAdamW, lr=1e-3, weight_decay=0.1),
+        optimizer=partial(muon_adamw, lr=1e-3, weight_decay=0.1),
         schedule=partial(warmup_cosine, over=200),
         clip=1.0,
         ema=0.998,
@@ -137,7 +144,6 @@ def maze_hard_fast() -> Recipe:
         block=partial(grid_convolution, side=30, multiple=128),
         recursion=deep_recursion_in_autocast,
         depth=constant(n=4, T=2),
-        test_depth=Depth(n=4, T=2),
         halting=partial(halt_by_q, exploration=1.0),
         steps=3_000,
         batch=192,
@@ -182,7 +188,6 @@ def sudoku_4x4() -> Recipe:
         dim=64,
         block=partial(mlp_mixer, multiple=64),
         depth=constant(n=4, T=2),
-        test_depth=Depth(n=4, T=2),
         steps=1_000,
         batch=64,
         optimizer=partial(torch.optim.AdamW, lr=3e-3, betas=(0.9, 0.95), weight_decay=0.1),
@@ -200,7 +205,6 @@ def maze_9x9() -> Recipe:
         dim=96,
         block=partial(mlp_mixer, multiple=64),
         depth=constant(n=2, T=2),
-        test_depth=Depth(n=2, T=2),
         # At the official 0.1 nearly every slot halts after a step or two once the net is good, later steps are hardly
         # trained any more, and answers that were right do not stay (LOG.md, and the superseded run).
         halting=partial(halt_by_q, exploration=1.0),
@@ -278,7 +282,7 @@ def sudoku_6x6_short() -> Recipe:
 
 def sudoku_6x6_one_step() -> Recipe:
     """Gradient through the last z update and the last y update only: HRM's 1-step approximation."""
-    return replace(sudoku_6x6_short(), recursion=one_step_recursion)
+    return replace(sudoku_6x6_short(), recursion=partial(deep_recursion, one_round=one_step))
 
 
 def sudoku_6x6_full_gradient() -> Recipe:
@@ -317,7 +321,6 @@ def sudoku_extreme_small() -> Recipe:
         halting=halt_by_q,
         dim=128,
         depth=constant(n=4, T=2),
-        test_depth=Depth(n=4, T=2),
         batch=32,
         schedule=partial(warmup, over=20),
         eval_puzzles=32,
@@ -332,7 +335,6 @@ def maze_hard_small() -> Recipe:
         dim=48,
         block=partial(grid_convolution, side=30, multiple=64),
         depth=constant(n=3, T=2),
-        test_depth=Depth(n=3, T=2),
         steps=6_000,
         batch=8,
         optimizer=partial(torch.optim.AdamW, lr=6e-4, betas=(0.9, 0.95), weight_decay=0.1),
@@ -373,8 +375,9 @@ def describe(value):
     if isinstance(value, partial):
         given = {str(i): argument for i, argument in enumerate(value.args)} | value.keywords
         return {"call": describe(value.func)} | {name: describe(argument) for name, argument in given.items()}
-    if is_dataclass(value):
-        return {field.name: describe(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Recipe):
+        names = [field.name for field in fields(value) if field.name != "tested_at"]
+        return {name: describe(getattr(value, name)) for name in (*names, "test_depth")}
     if isinstance(value, (tuple, list)):
         return [describe(item) for item in value]
     if isinstance(value, float) and value in (float("inf"), float("-inf")):

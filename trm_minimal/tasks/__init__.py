@@ -3,22 +3,32 @@
 Dimension key: B batch, N puzzles, L cells, V vocabulary. Token 0 is padding in every task; real classes start at 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 
-class Puzzles(NamedTuple):
-    """N puzzles and their answers, uint8 tokens, row by row. Its length is N, so `_replace` does not work on it."""
+@dataclass(frozen=True, eq=False)
+class Puzzles:
+    """N puzzles and their answers, row by row. It unpacks into inputs and labels; its length is N."""
 
-    inputs_NL: Tensor
-    labels_NL: Tensor
+    inputs_NL: Tensor  # uint8 tokens
+    labels_NL: Tensor  # uint8 tokens, 0 where a cell has no label
+    ids_N: Tensor | None = None  # the identity of each puzzle, where the model has a vector for each
 
     def __len__(self) -> int:
-        return self.inputs_NL.shape[0]
+        return len(self.inputs_NL)
+
+    def __getitem__(self, rows) -> Self:
+        """Some of the rows: a slice, a tensor of indices or a mask."""
+        ids_N = None if self.ids_N is None else self.ids_N[rows]
+        return Puzzles(self.inputs_NL[rows], self.labels_NL[rows], ids_N)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.inputs_NL, self.labels_NL))
 
 
 def no_puzzles(length: int) -> Puzzles:
@@ -27,13 +37,17 @@ def no_puzzles(length: int) -> Puzzles:
 
 
 class Move(NamedTuple):
-    """One symmetry for each row of a batch: `new[i] = values[old[cells[i]]]`."""
+    """One symmetry for each row of a batch: `new[i] = values[old[cells[i]]]`. Both are permutations."""
 
     cells_BL: Tensor
     values_BV: Tensor
 
     def __call__(self, tokens_BL: Tensor) -> Tensor:
         return self.values_BV.gather(1, tokens_BL.long().gather(1, self.cells_BL))
+
+    def inverse(self) -> Self:
+        """The symmetry that undoes this one, row by row."""
+        return Move(self.cells_BL.argsort(1), self.values_BV.argsort(1))
 
 
 def stay(batch: int, generator: torch.Generator, length: int, vocab: int) -> Move:

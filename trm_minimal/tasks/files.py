@@ -5,11 +5,10 @@ Dimension key: N puzzles, L cells. A CSV has the columns of `Row`; a built folde
 
 import csv
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tokenize import TokenError
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -25,9 +24,13 @@ PUBLISHED = {  # folder -> dataset on the Hugging Face hub; these files are not 
     "maze-30x30-hard-1k": "sapientinc/maze-30x30-hard-1k",
 }
 
-
-# What np.load raises on spoilt files (30,000 tried): it documents ValueError and EOFError alone.
-NPY_ERRORS = (ValueError, EOFError, TypeError, SyntaxError, OverflowError, TokenError, BadZipFile)
+# What np.save writes before the numbers of an array. Whatever differs is refused unread, for np.load
+# evaluates it as Python, and a spoilt one ends in any of a dozen errors or in none.
+NPY_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(..){'descr': '([^']{1,9})', 'fortran_order': (?:False|True), "
+    rb"'shape': \(\d{1,9},(?: \d{1,9})?\), } *\n",
+    re.DOTALL,
+)
 
 
 class Row(NamedTuple):
@@ -114,22 +117,35 @@ def encode(texts: Sequence[str], symbols: str, where: str) -> Tensor:
 
 
 def write_built(
-    folder: Path, split: str, puzzles: Puzzles, vocab_size: int, groups: Sequence[int] | None = None
+    folder: Path,
+    split: str,
+    puzzles: Puzzles,
+    vocab_size: int,
+    groups: Sequence[int] | None = None,
+    identifiers: Sequence[str] = ("<blank>",),
 ) -> None:
     """Write `folder/split` as the official builders do: dataset.json and five all__*.npy; and folder/identifiers.json.
 
-    groups: first puzzle of each group (an original with its augmentations), and N at the end; by default one each.
+    groups: first example of each group (an original with its augmentations), and N at the end; by default one each.
+    identifiers: the name of each identity, of which the first stands for none. Neighbours of one identity are written
+    as one puzzle with several examples.
     """
     count, length = puzzles.inputs_NL.shape
-    starts = np.arange(count + 1) if groups is None else np.asarray(groups)
-    if not len(starts) or starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 1).any():
+    ids_N = np.zeros(count, np.int32) if puzzles.ids_N is None else puzzles.ids_N.numpy().astype(np.int32)
+    firsts = [i for i in range(count) if puzzles.ids_N is None or i == 0 or ids_N[i] != ids_N[i - 1]]
+    starts = [*firsts, count] if groups is None else list(groups)
+    if not starts or starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 1).any():
         raise BadInput(f"{folder / split}: groups must rise from 0 to {count}.")
+    if not set(starts) <= {*firsts, count}:
+        raise BadInput(f"{folder / split}: a group begins between two examples of one identity.")
+    if count and not 0 <= ids_N.min() <= ids_N.max() < len(identifiers):
+        raise BadInput(f"{folder / split}: identities up to {ids_N.max()}, but {len(identifiers)} names for them.")
     arrays = {
         "inputs": puzzles.inputs_NL.numpy().astype(np.uint8),
         "labels": puzzles.labels_NL.numpy().astype(np.uint8),
-        "puzzle_identifiers": np.zeros(count, dtype=np.int32),
-        "puzzle_indices": np.arange(count + 1, dtype=np.int32),
-        "group_indices": starts.astype(np.int32),
+        "puzzle_identifiers": ids_N[firsts],
+        "puzzle_indices": np.array([*firsts, count], np.int32),
+        "group_indices": np.searchsorted([*firsts, count], starts).astype(np.int32),
     }
     description = {
         "seq_len": length,
@@ -137,60 +153,80 @@ def write_built(
         "pad_id": 0,
         "ignore_label_id": 0,
         "blank_identifier_id": 0,
-        "num_puzzle_identifiers": 1,
+        "num_puzzle_identifiers": len(identifiers),
         "total_groups": len(starts) - 1,
-        "mean_puzzle_examples": 1.0,
-        "total_puzzles": len(starts) - 1,  # sic: TRM's builders count the groups here
+        "mean_puzzle_examples": count / max(len(firsts), 1),
+        # sic: TRM's builders of Sudoku and mazes count the groups here, its builder of ARC the puzzles
+        "total_puzzles": len(starts) - 1 if puzzles.ids_N is None else len(firsts),
         "sets": ["all"],
     }
     (folder / split).mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / split / f"all__{name}.npy", array, allow_pickle=False)
     (folder / split / "dataset.json").write_text(json.dumps(description))
-    (folder / "identifiers.json").write_text(json.dumps(["<blank>"]))
+    (folder / "identifiers.json").write_text(json.dumps(list(identifiers)))
 
 
 def read_built(folder: Path, split: str) -> tuple[Puzzles, dict]:
     """The examples of `folder/split` and its dataset.json (HRM's files lack total_puzzles). BadInput names the file."""
     path = folder / split / "dataset.json"
     try:
-        description = json.loads(path.read_text())
-        length, vocab_size = int(description["seq_len"]), int(description["vocab_size"])
+        description = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); it belongs beside the .npy files.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: seq_len and vocab_size are wanted in JSON; fetch or build it again.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: is no plain JSON; fetch or build it again.") from error
+    sizes = [description.get(key) for key in ("seq_len", "vocab_size")] if isinstance(description, dict) else []
+    if not sizes or any(type(size) is not int or size < 1 for size in sizes):
+        raise BadInput(f"{path}: seq_len and vocab_size must be whole numbers from 1 up; fetch or build it again.")
+    length, vocab_size = sizes
     tokens = []
     for name in ("inputs", "labels"):
         file = folder / split / f"all__{name}.npy"
-        array = _read_npy(file, np.uint8)
+        array = _read_npy(file)
         if array.ndim != 2 or array.shape[1] != length or not len(array):
             raise BadInput(f"{file}: its shape is {array.shape}, but dataset.json wants (puzzles, {length}).")
-        if array.max() >= vocab_size:
-            raise BadInput(f"{file}: holds the token {array.max()}, but the vocabulary ends at {vocab_size - 1}.")
-        tokens.append(torch.from_numpy(array))
-    if len(tokens[0]) != len(tokens[1]):
-        raise BadInput(f"{file}: {len(tokens[1])} labels for {len(tokens[0])} inputs; fetch or build it again.")
-    return Puzzles(*tokens), description
+        for token in (array.min(), array.max()):  # before the cast, which would bend 256 to 0
+            if not 0 <= token < min(vocab_size, 256):
+                raise BadInput(f"{file}: holds the token {token}, but tokens are 0 to {min(vocab_size, 256) - 1}.")
+        tokens.append(torch.from_numpy(array.astype(np.uint8)))
+    count = len(tokens[0])
+    if count != len(tokens[1]):
+        raise BadInput(f"{file}: {len(tokens[1])} labels for {count} inputs; fetch or build it again.")
+    file = folder / split / "all__puzzle_identifiers.npy"
+    identifiers = _read_npy(file)
+    if not identifiers.any():
+        return Puzzles(*tokens), description
+    examples = np.diff(_read_npy(folder / split / "all__puzzle_indices.npy").astype(np.int64), axis=0)
+    if identifiers.shape != examples.shape or (examples < 0).any() or examples.sum() != count:
+        raise BadInput(f"{file}: does not cover the {count} examples with all__puzzle_indices; build it again.")
+    if not 0 <= identifiers.min() <= identifiers.max() < 2**31:
+        raise BadInput(f"{file}: an identity below 0 or too large; fetch or build it again.")
+    return Puzzles(*tokens, torch.from_numpy(np.repeat(identifiers.astype(np.int64), examples))), description
 
 
-def _read_npy(path: Path, dtype: type) -> np.ndarray:
-    try:  # memory-mapping never unpickles, and sees type and shape before it reads anything
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+def _read_npy(path: Path) -> np.ndarray:
+    """Whole numbers of any type, as they stand in the file."""
+    try:
+        with open(path, "rb") as file:
+            header = NPY_HEADER.match(file.read(256))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error}); fetch or build it again.") from error
-    except NPY_ERRORS as error:
-        raise BadInput(f"{path}: is no plain .npy file, or a cut one; fetch or build it again.") from error
-    if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        found = getattr(array, "dtype", "an archive")
-        raise BadInput(f"{path}: {np.dtype(dtype)} is wanted, not {found}; build it with the official builder.")
-    return np.array(array, order="C")
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); fetch or build it again.") from error
+    if not header or int.from_bytes(header[1], "little") != header.end() - 10:
+        raise BadInput(f"{path}: is no plain .npy file, or a cut one; fetch or build it again.")
+    if not re.fullmatch(rb"[<>|][iu][1248]", header[2]):
+        kind = header[2].decode("latin-1")
+        raise BadInput(f"{path}: whole numbers are wanted, not {kind!r}; build it again.")
+    try:
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False), order="C")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: is shorter than it says; fetch or build it again.") from error
 
 
 def _first_of_groups(folder: Path, count: int) -> np.ndarray:
     """First example of each group, and `count` at the end."""
-    puzzles = _read_npy(folder / "all__puzzle_indices.npy", np.int32)
-    groups = _read_npy(folder / "all__group_indices.npy", np.int32)
+    puzzles = _read_npy(folder / "all__puzzle_indices.npy").astype(np.int64)
+    groups = _read_npy(folder / "all__group_indices.npy").astype(np.int64)
     rising = all(a.ndim == 1 and len(a) > 1 and a[0] == 0 and (np.diff(a) > 0).all() for a in (puzzles, groups))
     if not rising or puzzles[-1] != count or groups[-1] != len(puzzles) - 1:
         raise BadInput(f"{folder}: all__puzzle_indices and all__group_indices do not cover the {count} examples.")
@@ -203,8 +239,8 @@ def read_splits(
     """train, validation and test of a folder with train.csv, or else train/ or built/train/ with .npy files.
 
     Without a validation split it is `validation`, a CSV of the shipped sets. Without that the last 100 puzzles of train
-    are held out (a tenth of less than 1,000), and of a built set whole groups, so that no augmentation of a held-out
-    puzzle is trained on. Without a test split, test is empty.
+    are held out (a tenth of less than 1,000, at least one), and of a built set whole groups, so that no augmentation of
+    a held-out puzzle is trained on. Without a test split, test is empty.
     """
     if not folder.is_dir():
         published = PUBLISHED.get(folder.name)
@@ -238,9 +274,11 @@ def read_splits(
             raise BadInput(f"{folder}: {split} has boards of {sizes}; one board size a folder.")
     groups = len(first) - 1
     if "validation" not in found:
-        kept = groups - min(100, groups // 10)
-        originals = torch.from_numpy(first[kept:-1].astype(np.int64))  # the builders write the original first
-        found["validation"] = Puzzles(*(tokens_NL[originals] for tokens_NL in train))
-        train = Puzzles(*(tokens_NL[: int(first[kept])] for tokens_NL in train))
-    nothing = Puzzles(*(tokens_NL[:0] for tokens_NL in train))
-    return train, found["validation"], found.get("test", nothing)
+        if groups < 2:
+            raise BadInput(
+                f"{folder}: one puzzle is too few to train and to validate; add some, or a validation split."
+            )
+        kept = groups - min(100, max(1, groups // 10))
+        found["validation"] = train[torch.from_numpy(first[kept:-1])]  # the builders write the original first
+        train = train[: first[kept]]
+    return train, found["validation"], found.get("test", train[:0])

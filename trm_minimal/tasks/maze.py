@@ -258,13 +258,15 @@ def plain_eightfold(puzzles: Puzzles) -> Puzzles:
     """The official augmentation: each puzzle in all 8 symmetries, its label turned along. With several shortest paths
     the labels then contradict each other."""
     turns = _turns(isqrt(puzzles.inputs_NL.shape[1]))
-    return Puzzles(*(tokens_NL[:, turns].flatten(0, 1) for tokens_NL in puzzles))
+    turned = (tokens_NL[:, turns].flatten(0, 1) for tokens_NL in puzzles)
+    ids_N = None if puzzles.ids_N is None else puzzles.ids_N.repeat_interleave(8)
+    return Puzzles(*turned, ids_N)
 
 
 def relabelled(puzzles: Puzzles) -> Puzzles:
     """Each puzzle in all 8 symmetries, its label made anew by the rule."""
-    inputs_NL = plain_eightfold(puzzles).inputs_NL
-    return Puzzles(inputs_NL, labels(inputs_NL)[0])
+    turned = plain_eightfold(puzzles)
+    return replace(turned, labels_NL=labels(turned.inputs_NL)[0])
 
 
 def canonical(question: str) -> str:

@@ -3,7 +3,7 @@ import torch
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
 from trm_minimal.classroom.probes import Tape, compare_tapes, states
-from trm_minimal.lab.parts.gradients import calls_with_gradient
+from trm_minimal.lab.studies.gradients import calls_with_gradient
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """

@@ -1,7 +1,7 @@
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
 from trm_minimal.classroom.probes import Tape, compare_tapes, states
-from trm_minimal.lab.parts.gradients import calls_with_gradient
+from trm_minimal.lab.studies.gradients import calls_with_gradient
 
 STATEMENT = """
 A colleague writes the recursion without `torch.no_grad()`. Each round starts from detached states, so that no gradient

@@ -3,7 +3,7 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.records import score
 
 STATEMENT = """
 Write `interval(successes, n, z=1.96)`: Wilson's interval of a share, as the pair (low, high). `successes` of `n`
@@ -39,7 +39,7 @@ def close(a, b):
 
 
 def check_case(f, successes, n, z):
-    got, right = f(successes, n, z), runs.interval(successes, n, z)
+    got, right = f(successes, n, z), score.interval(successes, n, z)
     here = f"{successes} of {n} with z = {z}"
     refuse_unless(got is not None, "it returns nothing; it should return (low, high)")
     pair = isinstance(got, (tuple, list)) and len(got) == 2
@@ -77,7 +77,7 @@ def clipped(middle, half):
 
 def parts(successes, n, z):
     """(p, middle, half width, the divisor)."""
-    low, high = runs.interval(successes, n, z)
+    low, high = score.interval(successes, n, z)
     return successes / n, (low + high) / 2, (high - low) / 2, 1 + z * z / n
 
 
@@ -108,15 +108,15 @@ def middle_and_half(successes, n, z=1.96):
 
 
 def ends_exchanged(successes, n, z=1.96):
-    return runs.interval(successes, n, z)[::-1]
+    return score.interval(successes, n, z)[::-1]
 
 
 def z_ignored(successes, n, z=1.96):
-    return runs.interval(successes, n)
+    return score.interval(successes, n)
 
 
 def another_default(successes, n, z=1.645):
-    return runs.interval(successes, n, z)
+    return score.interval(successes, n, z)
 
 
 def half_without_z(successes, n, z=1.96):
@@ -137,7 +137,7 @@ EXERCISE = Code(
         "h is z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n).",
     ),
     stub=interval,
-    package=runs.interval,
+    package=score.interval,
     probe=probe,
     wrong={
         plain_interval: "the plain interval around p",

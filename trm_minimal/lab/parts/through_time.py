@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from trm_minimal.losses import answer_loss, exact_match
-from trm_minimal.train import TrainState, descend
+from trm_minimal.state import TrainState
+from trm_minimal.train import descend, next_carry
 
 
 def through_time(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
@@ -17,17 +18,16 @@ def through_time(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
     right). All puzzles end after N_sup steps, so the Q head has no work and learns nothing.
     """
     model, depth = state.model, recipe.depth(state.step, state.generators["depth"])
-    left = min(recipe.steps - state.step, recipe.eval_every - state.step % recipe.eval_every)
-    inputs_BL, labels_BL = state.batches.next(left)
-    y_BLD, z_BLD = model.initial_states(inputs_BL, state.generators["init"])
+    carry = next_carry(recipe, state)  # no slot goes on, so all are fresh
+    y_BLD, z_BLD = carry.y, carry.z
     losses = []
     for _ in range(recipe.N_sup):
-        x_BLD = model.input_embedding(inputs_BL)
+        x_BLD = model.input_embedding(carry.inputs, state.ids_B)
         y_BLD, z_BLD = model.recursion(model.net, x_BLD, y_BLD, z_BLD, *depth, grad_rounds=depth.T)
         logits_BLV, _ = model.read(y_BLD)
-        losses.append(answer_loss(recipe.cross_entropy, logits_BLV, labels_BL).mean())
+        losses.append(answer_loss(recipe.cross_entropy, logits_BLV, carry.labels).mean())
     loss = torch.stack(losses).mean()
     descend(recipe, state, loss)
     state.step += 1
-    solved_B = exact_match(logits_BLV.detach(), labels_BL)
+    solved_B = exact_match(logits_BLV.detach(), carry.labels)
     return loss.detach(), torch.tensor(len(solved_B)), solved_B.sum()

@@ -1,10 +1,9 @@
 """Sweeps: variants x seeds, trained by one command in parallel, each run recorded in one small file.
 
-A record is data/sweeps/<sweep>/<variant>/<seed>.json: the resolved recipe, the curve, right or wrong for every test
-puzzle, the first losses, the environment, and a digest of all this; the sweep's first seed keeps its weights beside it.
-A run whose loss stopped being finite is a result, too: it says where, and all its test puzzles count as wrong.
-
-check returns complaints, one sentence each, as the checks of runs.py do.
+A record is data/sweeps/<sweep>/<variant>/<seed>.json: the resolved recipe, the curve, right or
+wrong for every test puzzle, the first losses, the environment, and a digest of all this; the
+sweep's first seed keeps its weights beside it. A run whose loss stopped being finite is a result,
+too: it says where, and all its test puzzles count as wrong.
 """
 
 import copy
@@ -17,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
 from itertools import chain, product
-from math import isclose, isfinite, isnan
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -28,16 +26,17 @@ from trm_minimal import checkpoint
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, exact_by_step
 from trm_minimal.lab.recipes import Recipe, describe
-from trm_minimal.lab.records import runs
-from trm_minimal.lab.records.translate import as_today
-from trm_minimal.model import TinyRecursiveModel, eager
+from trm_minimal.lab.records import provenance
+from trm_minimal.lab.records.replay import first_losses
+from trm_minimal.lab.records.score import as_flags
+from trm_minimal.model import TinyRecursiveModel
+from trm_minimal.state import build_model
 from trm_minimal.tasks import Puzzles, Task
-from trm_minimal.train import TrainState, build_model, train
+from trm_minimal.train import train
 
-SWEEPS = runs.ROOT / "data" / "sweeps"
+SWEEPS = provenance.ROOT / "data" / "sweeps"
 FIRST_STEPS = 2
 TESTED = 250  # puzzles of each test set, the first ones
-SLICE = 64  # of them, that a check scores again
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,17 @@ class Sweep:
 
     variants: dict[str, Recipe]
     seeds: tuple[int, ...]
-    more: tuple[tuple[str, int], ...] = ()
-    also: dict[str, Callable[..., Task]] = field(default_factory=dict)  # more test sets, of boards of other lengths
-    keep: str = ""  # a pattern: variants of which all seeds keep their weights, not the first alone
+    more_cells: tuple[tuple[str, int], ...] = ()
+    other_tests: dict[str, Callable[..., Task]] = field(default_factory=dict)  # of other lengths
+    weights_kept: str = ""  # a pattern: variants of which every seed keeps its weights
 
     def cells(self) -> Iterator[tuple[str, int]]:
         """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with fewer seeds."""
-        return chain(((variant, seed) for seed, variant in product(self.seeds, self.variants)), self.more)
+        return chain(((variant, seed) for seed, variant in product(self.seeds, self.variants)), self.more_cells)
 
-    def keeps(self, variant: str, seed: int) -> bool:
+    def keeps_weights(self, variant: str, seed: int) -> bool:
         """Whether the run keeps its weights."""
-        return seed == self.seeds[0] or fnmatch(variant, self.keep)
+        return seed == self.seeds[0] or fnmatch(variant, self.weights_kept)
 
 
 def at_rates(variants: dict[str, Recipe], rates: Iterable[float]) -> dict[str, Recipe]:
@@ -69,14 +68,16 @@ def at_rates(variants: dict[str, Recipe], rates: Iterable[float]) -> dict[str, R
 
 def flags(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles) -> str:
     """Right (1) or wrong (0) after the last supervision step, for each of the first puzzles."""
-    puzzles = Puzzles(*(tokens_NL[:TESTED] for tokens_NL in puzzles))
-    with torch.compiler.set_stance("force_eager"):
-        answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth)
-    return "".join("01"[int(right)] for right in exact_by_step(answers, puzzles.labels_NL)[-1])
+    puzzles = puzzles[:TESTED]
+    answers = answer(model, puzzles.inputs_NL, recipe.N_sup, recipe.test_depth, ids_N=puzzles.ids_N)
+    return as_flags(exact_by_step(answers, puzzles.labels_NL)[-1])
 
 
 def rounded(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: str) -> dict[str, torch.Tensor]:
-    """The weights in float16, half the size, if that turns no puzzle; as they are where the states are that touchy."""
+    """The weights in float16, half the size, if every answer stays right or wrong as it was.
+
+    In float32 where rounding turns a puzzle: some variants are chaotic.
+    """
     halves = {key: tensor.half() for key, tensor in model.state_dict().items()}
     other = copy.deepcopy(model)
     other.load_state_dict(halves)
@@ -92,13 +93,6 @@ def fit(recipe: Recipe, model: TinyRecursiveModel, task: Task) -> TinyRecursiveM
     return longer
 
 
-def first_losses(recipe: Recipe, task: Task, seed: int) -> list[float]:
-    """The losses of the first steps, in float32 on the CPU, call by call."""
-    recipe = replace(recipe, precision=torch.float32, compilation=eager)
-    state = TrainState(recipe, task, seed)
-    return [float(recipe.update(recipe, state)[0]) for _ in range(FIRST_STEPS)]
-
-
 def digest(record: dict) -> str:
     """Of everything in a record but the digest itself."""
     rest = {key: value for key, value in record.items() if key != "digest"}
@@ -110,7 +104,7 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
     torch.compiler.reset()  # a process trains many models, and each would count as a recompilation of the first
     recipe = sweep.variants[variant]
     task = recipe.task()
-    tests = {"test": task} | {also: build() for also, build in sweep.also.items()}
+    tests = {"test": task} | {title: build() for title, build in sweep.other_tests.items()}
     started, diverged, exact = time.process_time(), None, {}
     try:
         state = train(recipe, task, seed, device=device, quiet=True)
@@ -118,7 +112,7 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
         for title, other in tests.items():
             nets = {"raw": state.model, "ema": state.ema.model}
             exact[title] = {which: flags(recipe, fit(recipe, net, other), other.test) for which, net in nets.items()}
-        if sweep.keeps(variant, seed):
+        if sweep.keeps_weights(variant, seed):
             facts = {"kind": "weights of a sweep", "sweep": name, "variant": variant, "seed": seed}
             (folder / variant).mkdir(parents=True, exist_ok=True)
             weights = rounded(recipe, state.ema.model, task.test, exact["test"]["ema"])
@@ -126,13 +120,13 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
     except Diverged as error:
         curve, diverged = error.curve, str(error).partition(";")[0]
         for title, other in tests.items():
-            exact[title] = dict.fromkeys(("raw", "ema"), "0" * len(other.test.inputs_NL[:TESTED]))
+            exact[title] = dict.fromkeys(("raw", "ema"), "0" * len(other.test[:TESTED]))
     record = {
         "recipe": {"sweep": name, "variant": variant, "seed": seed} | describe(recipe),
         "curve": curve,
         "diverged": diverged,
         "exact": exact,
-        "first_steps": first_losses(recipe, task, seed),
+        "first_steps": first_losses(recipe, task, seed, FIRST_STEPS),
         "env": env | {"cpu_seconds": round(time.process_time() - started, 1)},  # scoring included
     }
     write(folder / variant / f"{seed}.json", record)
@@ -153,7 +147,7 @@ def _one_thread() -> None:
 
 def environment(device: str, command: str) -> dict:
     """As of a recorded run, with one digest for all sources and one thread a run."""
-    env = runs.environment(device, command)
+    env = provenance.environment(device, command)
     sources = hashlib.sha256(json.dumps(env["sources"], sort_keys=True).encode()).hexdigest()
     return env | {"threads": 1, "sources": sources}
 
@@ -183,52 +177,6 @@ def run(name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, d
         finally:  # stopped or failed: what has not begun shall not begin
             pool.shutdown(cancel_futures=True)
     return len(wanted), len(cells)
-
-
-def check(name: str, sweep: Sweep, record: dict) -> list[str]:
-    """Complaints: the record is damaged, its recipe is no longer the sweep's, or its parts contradict each other."""
-    variant, seed = record["recipe"]["variant"], record["recipe"]["seed"]
-    if record["digest"] != digest(record):
-        return [f"{variant}, seed {seed}: differs from its digest"]
-    if (variant, seed) not in set(sweep.cells()):
-        return [f"{variant}, seed {seed}: is no cell of the sweep {name}"]
-    complaints, recipe = [], sweep.variants[variant]
-    today = {"sweep": name, "variant": variant, "seed": seed} | describe(recipe)
-    then = describe(Recipe()) | as_today(record["recipe"])
-    if changed := [key for key in today.keys() | then.keys() if today.get(key) != then.get(key)]:
-        complaints.append(f"today's recipe differs in {', '.join(sorted(changed))}")
-    every, last, steps = recipe.eval_every, recipe.steps, [row["step"] for row in record["curve"]]
-    whole = [*range(every, last, every), last]
-    if steps != (whole[: len(steps)] if record["diverged"] else whole):
-        complaints.append(f"the curve has not one row every {every} steps to step {last}")
-    if record["diverged"] and any("1" in row for nets in record["exact"].values() for row in nets.values()):
-        complaints.append("the loss stopped being finite, and yet puzzles are right")
-    if set(record["exact"]) != {"test", *sweep.also}:
-        complaints.append(f"the test sets are {', '.join(sorted(record['exact']))}")
-    return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]
-
-
-def check_again(name: str, sweep: Sweep, record: dict, task: Task, tolerance: float = 1e-4) -> list[str]:
-    """Complaints: the first losses, computed anew, are others, or the kept weights do not do what was recorded.
-
-    Another processor may turn a puzzle or two, so the flags are not compared exactly.
-    """
-    variant, seed = record["recipe"]["variant"], record["recipe"]["seed"]
-    recipe, complaints = sweep.variants[variant], []
-    pairs = list(zip(first_losses(recipe, task, seed), record["first_steps"], strict=True))
-    lost = [pair for pair in pairs if not (isclose(*pair, rel_tol=tolerance, abs_tol=tolerance) or isnan(sum(pair)))]
-    if lost or any(isfinite(now) != isfinite(then) for now, then in pairs):
-        complaints.append(f"the first losses are {pairs[0][0]:.5g}, {pairs[1][0]:.5g}, not those recorded")
-    path = SWEEPS / name / variant / f"{seed}.safetensors"
-    if path.exists():
-        part = Puzzles(*(tokens_NL[:SLICE] for tokens_NL in task.test))
-        now, then = flags(recipe, load(path, recipe, task), part), record["exact"]["test"]["ema"]
-        turned = sum(a != b for a, b in zip(now, then, strict=False))
-        if turned > SLICE // 20:
-            complaints.append(f"{turned} of {len(now)} puzzles are right or wrong other than recorded")
-    elif sweep.keeps(variant, seed) and not record["diverged"]:
-        complaints.append("its weights are missing")
-    return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]
 
 
 def load(path: Path, recipe: Recipe, task: Task) -> TinyRecursiveModel:

@@ -16,21 +16,26 @@ from trm_minimal.lab.parts.blocks import (
     grid_convolution_over_width,
     mixer_over_width,
 )
-from trm_minimal.lab.parts.continue_loss import train_step_with_continue
-from trm_minimal.lab.parts.gradients import one_step_recursion
-from trm_minimal.lab.parts.latents import TwoNets, several_latents, single_latent, two_net_recursion
+from trm_minimal.lab.parts.losses import continue_loss
+from trm_minimal.lab.parts.rounds import TwoNets, one_step, several_z, single_z, two_nets
 from trm_minimal.lab.recipes import Recipe, maze_9x9, sudoku_6x6
 from trm_minimal.lab.records.sweeps import Sweep
 from trm_minimal.layers import GridRotary, mlp_mixer, transformer
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.recurrence import FixedGate, Gated
-from trm_minimal.schedules import Depth, constant, warmup
+from trm_minimal.recursion import deep_recursion
+from trm_minimal.schedules import constant, warmup
 from trm_minimal.tasks import maze, sudoku
 
 
 def at_depth(recipe: Recipe, n: int, T: int, times: float = 1) -> Recipe:
     """The recipe at another depth, for `times` as many steps."""
-    return replace(recipe, depth=constant(n, T), test_depth=Depth(n, T), steps=round(recipe.steps * times))
+    return replace(recipe, depth=constant(n, T), steps=round(recipe.steps * times))
+
+
+def with_round(recipe: Recipe, one_round) -> Recipe:
+    """The recipe with another round, as `parts.rounds` has them."""
+    return replace(recipe, recursion=partial(deep_recursion, one_round=one_round))
 
 
 def at_rate(recipe: Recipe, times: float) -> Recipe:
@@ -82,16 +87,16 @@ def changes(base: Recipe, blocks: dict, unturned) -> dict[str, Recipe]:
         "4-layers-n3": replace(at_depth(base, 3, 3), layers=4),
         **{name: replace(base, block=block) for name, block in blocks.items()},
         # What carries gradient.
-        "one-step-gradient": replace(base, recursion=one_step_recursion),
+        "one-step-gradient": with_round(base, one_step),
         "two-rounds": replace(base, grad_rounds=2),
         "all-rounds": replace(base, grad_rounds=3),
         # States and nets.
-        "single-z": replace(base, recursion=single_latent),
-        "several-z": replace(base, recursion=several_latents, latents=2),
-        "two-nets": replace(base, net=TwoNets, recursion=two_net_recursion),
+        "single-z": with_round(base, single_z),
+        "several-z": with_round(replace(base, latents=2), several_z),
+        "two-nets": with_round(replace(base, net=TwoNets), two_nets),
         # Halting and losses.
         "no-halting": replace(base, halting=halt_at_the_end),
-        "continue-loss": replace(base, update=train_step_with_continue, q_outputs=2),
+        "continue-loss": replace(base, loss=continue_loss, q_outputs=2),
         "softmax": replace(base, cross_entropy=softmax_cross_entropy),
         # Data.
         "no-augmentation": replace(base, task=unturned),

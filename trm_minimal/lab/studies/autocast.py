@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from trm_minimal.lab.recipes import sudoku_4x4
 from trm_minimal.losses import answer_loss
-from trm_minimal.train import TrainState, build_model, exact_on, train_step
+from trm_minimal.state import TrainState, build_model
+from trm_minimal.train import exact_on, train_step
 
 
 def weights_without_gradient(T: int, cache_enabled: bool) -> tuple[int, int]:

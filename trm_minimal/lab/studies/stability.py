@@ -18,7 +18,7 @@ from trm_minimal.layers import Unrotated
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Residual
-from trm_minimal.schedules import Depth, constant, warmup_cosine
+from trm_minimal.schedules import constant, warmup_cosine
 from trm_minimal.tasks import toys
 from trm_minimal.train import train_step
 
@@ -44,7 +44,6 @@ def _through_time(task, steps: int) -> Recipe:
         q_outputs=1,
         block=bare,
         depth=constant(n=7, T=1),
-        test_depth=Depth(n=7, T=1),
         N_sup=12,
         halting=halt_at_the_end,
         cross_entropy=softmax_cross_entropy,
@@ -71,7 +70,7 @@ def longer(recipe: Recipe, times: int) -> Recipe:
 
 def without_recursion(recipe: Recipe) -> Recipe:
     """The net called twice, once for z and once for y, and no second supervision step."""
-    return replace(recipe, depth=constant(n=1, T=1), test_depth=Depth(n=1, T=1), N_sup=1)
+    return replace(recipe, depth=constant(n=1, T=1), N_sup=1)
 
 
 def attempts(base: Recipe) -> dict[str, Recipe]:
@@ -105,7 +104,7 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
 def _sweep(base: Recipe, chosen: dict[str, float], also: dict) -> Sweep:
     """Every attempt at three rates with one seed, then at the rate chosen for it with four more."""
     more = tuple((f"{name}@{rate:g}", seed) for seed in MORE_SEEDS for name, rate in chosen.items())
-    return Sweep(at_rates(attempts(base), RATES), TRIAL_SEEDS, more, also, keep="*gated-*")  # for their gates
+    return Sweep(at_rates(attempts(base), RATES), TRIAL_SEEDS, more, also, weights_kept="*gated-*")  # for their gates
 
 
 # The rate with the lowest training loss over the last steps of the trial; a test derives it from the records.
@@ -136,7 +135,7 @@ def parity_twice_as_long() -> Sweep:
     """The report's winner and the steadiest of the others on parity, for twice the updates: is it a matter of time?"""
     of_all = attempts(longer(_through_time(partial(toys.parity, 8), steps=600), 2))
     variants = {f"{name}@{PARITY_RATES[name]:g}": of_all[name] for name in ("final-norm", "G-gated-open")}
-    return Sweep(variants, TRIAL_SEEDS + MORE_SEEDS, also=LONGER_PARITY)
+    return Sweep(variants, TRIAL_SEEDS + MORE_SEEDS, other_tests=LONGER_PARITY)
 
 
 def running_parity() -> Sweep:

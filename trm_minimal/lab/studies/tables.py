@@ -15,7 +15,8 @@ from statistics import mean, stdev
 
 from trm_minimal.errors import BadInput
 from trm_minimal.lab.records import sweeps
-from trm_minimal.lab.records.runs import Run, exact_accuracy, interval, read_runs
+from trm_minimal.lab.records.runs import Run, read_runs
+from trm_minimal.lab.records.score import exact_accuracy, interval
 from trm_minimal.lab.studies import agreement, claims
 from trm_minimal.lab.studies.ablations import CLAIMED
 from trm_minimal.lab.studies.compare import LEAST, Judged, core_hours, judge

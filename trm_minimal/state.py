@@ -1,0 +1,112 @@
+"""What a run must remember to go on bit for bit, and how it is kept on disk."""
+
+import torch
+from torch import Tensor
+
+from trm_minimal import checkpoint
+from trm_minimal.batches import Batches
+from trm_minimal.ema import EMA
+from trm_minimal.errors import BadInput
+from trm_minimal.halting import Carry, empty_carry
+from trm_minimal.model import MODEL_PARTS, TinyRecursiveModel
+from trm_minimal.parallel import Workers
+
+ALONE = Workers()
+
+
+def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiveModel:
+    """The model at its start, drawn from `seed` on the CPU; the global generator stays as it was."""
+    parts = {name: getattr(recipe, name) for name in MODEL_PARTS}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return TinyRecursiveModel(vocab_size, length, **parts)
+
+
+def differences(wanted: dict, found: dict, within: str = "") -> list[str]:
+    """Where two dictionaries of facts differ, by name; of nested ones the fields."""
+    names = []
+    for name in sorted(wanted.keys() | found.keys()):
+        one, other = wanted.get(name), found.get(name)
+        if isinstance(one, dict) and isinstance(other, dict) and not within:
+            names += differences(one, other, f"{within}{name}.")
+        elif one != other:
+            names.append(within + name)
+    return names
+
+
+class TrainState:
+    """Everything that the next step depends on. Of several workers, each holds its own slots."""
+
+    def __init__(self, recipe, task, seed: int, device: str = "cpu", workers: Workers = ALONE):
+        if recipe.batch % workers.count:
+            raise BadInput(f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change --batch")
+        self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
+        self.workers = workers
+        self.model = build_model(recipe, task.vocab_size, task.length, seed).to(device)
+        self.ema = EMA(self.model, recipe.ema)
+        recipe.compilation(self.model)  # after the copy: only the model that learns is compiled
+        self.optimizer = recipe.optimizer(self.model.named_parameters())
+        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        is_half = recipe.precision is torch.float16
+        self.scaler = torch.amp.GradScaler(device.split(":")[0], enabled=is_half)
+        self.generators = {
+            name: torch.Generator().manual_seed(seed + 1_000_003 * i)
+            for i, name in enumerate(("data", "halting", "depth", "init"))
+        }
+        self.batches = Batches(task, recipe.batch, self.generators["data"], torch.device(device), workers)
+        slots = recipe.batch // workers.count
+        blank_BL = torch.zeros(slots, task.length, dtype=torch.long, device=device)
+        self.ids_B = blank_BL[:, 0]  # which puzzle's identity each slot has
+        probe = torch.Generator()
+        before = probe.get_state()
+        self.carry = empty_carry(self.model, blank_BL, blank_BL, probe)
+        if workers.count > 1 and not probe.get_state().equal(before):
+            raise BadInput("random initial states are drawn by one process only; train this recipe without torchrun")
+
+    def save(self, path, facts: dict) -> None:
+        """Write everything to `path`, the slots of all workers. All must call it; one writes."""
+        if self.batches.drawn or self.batches.coming:
+            drawn = len(self.batches.drawn)
+            raise ValueError(f"{drawn} batches are drawn ahead; save where none is")
+        slots = self.carry._asdict() | {"ids": self.ids_B}
+        slots = {f"carry/{name}": self.workers.gather(part) for name, part in slots.items()}
+        if self.workers.rank:
+            return
+        nets = {"model": self.model, "ema": self.ema.model}
+        tensors = slots | {
+            f"{net}/{name}": tensor for net, module in nets.items() for name, tensor in module.state_dict().items()
+        }
+        for name, generator in self.generators.items():
+            tensors[f"generator/{name}"] = generator.get_state()
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{name}": value for name, value in moments.items()}
+        progress = {"step": self.step, "curve": self.curve, "seconds": self.seconds}
+        checkpoint.save(path, tensors, facts | progress | {"scaler": self.scaler.state_dict()})
+
+    def load(self, path, facts: dict) -> None:
+        """Continue from `path`. BadInput when it was written for other `facts`, naming each."""
+        tensors, found = checkpoint.load(path)
+        if changed := differences(facts, {name: found.get(name) for name in facts}):
+            raise BadInput(
+                f"{path} was written by a run with another {', another '.join(changed)}; "
+                "resume with the same, or start anew"
+            )
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            part, rest = name.split("/", 1)
+            parts.setdefault(part, {})[rest] = tensor
+        checkpoint.load_weights(self.model, parts["model"], str(path))
+        checkpoint.load_weights(self.ema.model, parts["ema"], str(path))
+        device = self.model.tokens_VD.device
+        slots = {name: self.workers.share(part).to(device) for name, part in parts["carry"].items()}
+        self.ids_B = slots.pop("ids")
+        self.carry = Carry(**slots)
+        for name, generator in self.generators.items():
+            generator.set_state(parts["generator"][name])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts.get("optimizer", {}).items():
+            index, key = name.split("/")
+            moments.setdefault(int(index), {})[key] = tensor
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        self.scaler.load_state_dict(found["scaler"])
+        self.step, self.curve, self.seconds = found["step"], found["curve"], found["seconds"]
