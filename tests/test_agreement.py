@@ -22,7 +22,7 @@ def record(exact: float, raw: float = 0.0, steps: int = 100, rows=(), n: int = 2
 
 
 def planted(variant: str, exact: float, noise=STEADY, before: float | None = None, **more) -> dict:
-    """Three seeds, each as good at three quarters of the run as at its end, or on the way from `before`."""
+    """Three seeds, each as good at three quarters of the run as at its end, or coming from `before`."""
     found = {}
     for seed, spread in enumerate(noise):
         end = exact + spread
@@ -114,7 +114,7 @@ def test_a_variant_that_went_on_longer_is_read_where_the_shorter_ended():
 
 
 def test_where_equal_steps_and_equal_compute_part_it_depends_on_the_reading():
-    """Behind at equal steps; at equal net calls the deep one is read so early that it is behind itself."""
+    """Behind at equal steps; at equal calls the deep one is read so early that it is behind."""
     shallow, deep = planted("n2-T2", 0.3), planted("n6-T3", 0.6, before=0.0, n=6)
     steady = planted("n6-T3", 0.6, n=6)
     for run in steady.values():
@@ -129,7 +129,7 @@ def test_every_ablation_is_a_variant_of_its_sweep():
 
 
 def test_what_the_maze_sweep_shows_is_tried_again_on_fresh_seeds():
-    """Every variant that solves some mazes and whose interval excludes zero, by the first look at the sweep."""
+    """Every variant that solves some mazes and whose interval excludes zero."""
     first, again = ablate_maze(), confirm_maze()
     assert not set(first.seeds) & set(again.seeds)
     assert {*CLAIMED, *CLAIMED.values()} == again.variants.keys()

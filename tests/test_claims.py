@@ -53,7 +53,7 @@ DEAD = {"A_positions": record(0.5, recurrence="replace")}  # apart from G in the
 
 
 def ends(highest: float, *losses: float):
-    """By seed, a run whose loss starts high and ends so; the last loss is that of all seeds left."""
+    """By seed, a run whose loss starts high and ends so; the last loss is for all seeds left."""
     return lambda seed: record(0.5, loss=highest, end=losses[min(seed, len(losses) - 1)])
 
 
@@ -67,14 +67,24 @@ def about(share: float):
     [
         ("positions", {}, {}, "refuted"),
         ("positions", {"gated_no_positions": LOST}, {}, "no claim"),
-        ("positions", {"gated_no_positions": lambda seed: record(0.5 + 0.5 * (seed == 0))}, {}, "no claim"),
+        (
+            "positions",
+            {"gated_no_positions": lambda seed: record(0.5 + 0.5 * (seed == 0))},
+            {},
+            "no claim",
+        ),
         ("positions", {"gated_no_positions": about(0.8)}, {}, "refuted"),
         ("A", {}, {}, "refuted"),
         ("A", {"A_positions": LOST}, {"A_positions": LOST}, "confirmed"),
         ("A", {"A_positions": LOST}, {}, "partly"),
         ("cause", DEAD, DEAD, "confirmed"),
         ("cause", {"A_positions": record(0.5, clip=9.0, recurrence="replace")}, DEAD, "no claim"),
-        ("cause", {"G_gated_open": about(0.3)} | DEAD, {"G_gated_open": about(0.3)} | DEAD, "refuted"),
+        (
+            "cause",
+            {"G_gated_open": about(0.3)} | DEAD,
+            {"G_gated_open": about(0.3)} | DEAD,
+            "refuted",
+        ),
         ("cause", DEAD, {"G_gated_open": about(0.3)} | DEAD, "no claim"),
         ("B", {}, {}, "refuted"),
         ("B", WILD_B | WILD_E, {"B_skips": GONE, "E_scale_1": GONE}, "confirmed"),
@@ -106,7 +116,12 @@ def about(share: float):
         ("cut", {"post_norm_cut": about(0.5)}, {"post_norm_cut": about(0.7)}, "confirmed"),
         ("cut", {"post_norm_cut": about(0.5)}, {}, "partly"),
         ("cut", {"post_norm_cut": about(0.5)}, {"post_norm": about(0.7)}, "no claim"),
-        ("cut", {"post_norm": about(0.96)}, {"post_norm": about(0.98)}, "no claim"),  # too small to matter
+        (
+            "cut",
+            {"post_norm": about(0.96)},
+            {"post_norm": about(0.98)},
+            "no claim",
+        ),  # too small to matter
         ("decay", {}, {}, "no claim"),
         ("decay", {}, {"gated_closed_decay_0_1": LOST, "gated_closed_decay_1": LOST}, "confirmed"),
         ("decay", {}, {"gated_closed_decay_1": LOST}, "partly"),
@@ -150,7 +165,10 @@ def test_the_runs_of_the_attempts_without_a_recurrence_are_not_clipped():
 
 
 def test_the_control_of_running_parity_has_more_seeds_at_its_best_rate():
-    sweep, best = stability.running_parity(), best_rates(sweeps.read("running_parity"), stability.TRIAL_SEEDS)
+    sweep, best = (
+        stability.running_parity(),
+        best_rates(sweeps.read("running_parity"), stability.TRIAL_SEEDS),
+    )
     rate = best["one-pass"].partition("@")[2]
     assert {f"one-pass@{rate}", f"one-pass-equal-calls@{rate}"} < {variant for variant, _ in sweep.more}
 

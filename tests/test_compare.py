@@ -11,7 +11,11 @@ from trm_minimal.lab.studies.compare import Difference, best_rates, judge, paire
 def record(exact: float, *, loss=0.5, diverged=None, n=1, T=2, rows=(), seconds=3600.0, steps=100):
     flags = "1" * round(100 * exact) + "0" * round(100 * (1 - exact))
     return {
-        "recipe": {"test_depth": [n, T], "steps": steps, "layers": 2},  # as recipes.describe writes it
+        "recipe": {
+            "test_depth": [n, T],
+            "steps": steps,
+            "layers": 2,
+        },  # as recipes.describe writes it
         "exact": {"test": {"ema": flags, "raw": flags[::-1]}},
         "curve": [*rows, {"step": steps, "ema": exact, "raw": exact, "loss": loss}],
         "diverged": diverged,

@@ -1,6 +1,6 @@
-"""The stability report's claims, each with the rule by which the recorded sweeps judge it (data/sweeps/JUDGEMENT.md).
+"""The stability report's claims, each with the rule by which the recorded sweeps judge it.
 
-The sweeps test the report's ideas in this package's net, which is not the report's own architecture
+The rules in words: data/sweeps/JUDGEMENT.md. The sweeps test the report's ideas in this package's net, which is not the report's own architecture
 (`stability`). An attempt passes a toy when every seed, at the attempt's own best rate, is right on
 99 % of the held-out rows, and fails it when none is right on 90 %.
 """
@@ -127,7 +127,7 @@ def _directions(gaps: Iterable[Difference], up: str, down: str) -> str:
 
 
 def apart(ours: dict, theirs: dict) -> list[str]:
-    """The fields in which two recorded recipes differ, but for names and the learning rate, which is each one's own."""
+    """The fields in which two recorded recipes differ, but for names and the learning rate."""
     own = {"sweep", "variant", "seed", "optimizer"}
     return sorted(key for key in ours.keys() - own if ours[key] != theirs.get(key))
 

@@ -1,4 +1,4 @@
-"""What a sweep says: means with their spread, paired differences, and verdicts by the rule of data/sweeps/JUDGEMENT.md.
+"""What a sweep says: spreads, paired differences, verdicts by the rule of data/sweeps/JUDGEMENT.md.
 
 Two variants are compared seed by seed: the same seed means the same batches. The interval is
 Student's, 95 %. Scores are shares of held-out puzzles solved.
@@ -20,7 +20,7 @@ Records = dict[tuple[str, int], dict]  # (variant, seed) -> record
 
 
 class Difference(NamedTuple):
-    """Mean of the paired differences (one variant minus another), its 95 % interval, and how many pairs."""
+    """Mean of the paired differences (one variant minus another), its 95 % interval, their number."""
 
     mean: float
     low: float
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
     @property
     def sign(self) -> int:
-        """+1 or -1 where the interval excludes zero and the mean is of the smallest size, else 0."""
+        """+1 or -1 where the interval excludes zero and the mean is at least `SMALLEST`, else 0."""
         if self.n < LEAST or self.low <= 0 <= self.high or abs(self.mean) < SMALLEST:
             return 0
         return 1 if self.mean > 0 else -1
@@ -45,7 +45,7 @@ class Difference(NamedTuple):
 
 
 def paired(ours: dict[int, float], theirs: dict[int, float]) -> Difference:
-    """Of two variants by seed, over the seeds that both have. With fewer than two pairs the interval is endless."""
+    """Of two variants by seed, over the seeds of both. With fewer than two pairs the interval is endless."""
     differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
     n = len(differences)
     if n < 2:
@@ -55,7 +55,7 @@ def paired(ours: dict[int, float], theirs: dict[int, float]) -> Difference:
 
 
 def verdict(difference: Difference, better: str = "better", worse: str = "worse") -> str:
-    """What may be said of a difference alone, before any colon: a direction, no claim, or too few seeds."""
+    """What may be said of a difference alone; before the colon: a direction, no claim, too few seeds."""
     if difference.n < LEAST:
         return f"too few seeds: {difference.n} pairs, and a claim needs {LEAST}"
     if difference.sign:
@@ -149,7 +149,7 @@ def calls_a_step(record: dict) -> int:
 
 
 def at_step(record: dict, steps: float, which: str = "ema") -> float:
-    """Validation accuracy at the last look up to that step; 0 before the first look and where the run diverged."""
+    """Validation accuracy at the last look up to that step; 0 before the first and where it diverged."""
     rows = [row[which] for row in record["curve"] if row["step"] <= steps]
     return rows[-1] if rows and not record["diverged"] else 0.0
 
@@ -166,7 +166,7 @@ def equal_steps(records: Records, variants: Iterable[str]) -> dict[str, float]:
 
 
 def equal_compute(records: Records, variants: Iterable[str]) -> dict[str, float]:
-    """variant -> the step at which it has passed as many layers as the least of them in its whole run."""
+    """variant -> the step by which it has passed as many layers as the cheapest run in all."""
     first = _first(records, variants)
     cost = {name: calls_a_step(run) * run["recipe"]["layers"] for name, run in first.items()}
     budget = min((first[name]["recipe"]["steps"] * cost[name] for name in first), default=0)
@@ -195,7 +195,7 @@ def validated(records: Records, variant: str, steps: float) -> dict[int, float]:
 
 
 def move(records: Records, steps: dict[str, float]) -> float:
-    """How far mean validation accuracy moved over the last quarter: the most of variant -> its steps."""
+    """How far mean validation accuracy moved over the last quarter of each variant's steps, at most."""
     moves = [0.0]
     for variant, end in steps.items():
         before, after = (validated(records, variant, share * end).values() for share in (0.75, 1))
@@ -222,7 +222,7 @@ def at_calls(record: dict, calls: float, which: str = "ema") -> float:
 
 
 def best_rates(records: Records, seeds: Iterable[int]) -> dict[str, str]:
-    """For variants swept as `name@rate`: name -> the full name at the best rate, chosen on training loss alone.
+    """For variants swept as `name@rate`: name -> the full name at the best rate.
 
     Best is the lowest mean loss over the last rows of the curves of `seeds`; a run that diverged has none.
     """

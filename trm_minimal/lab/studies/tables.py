@@ -1,8 +1,8 @@
 """The tables in Markdown files, computed from the records and from the package's own files.
 
 A table stands between two lines, `<!-- table: name -->` and `<!-- end of table -->`.
-`python -m trm_minimal.lab.studies.tables --write` puts today's there; without `--write` it only says
-which files are out of date, with exit code 1. Tests compare.
+`python -m trm_minimal.lab.studies.tables --write` puts today's there; without `--write` it only
+says which files are out of date, with exit code 1. Tests compare.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from trm_minimal.lab.studies.registry import SWEEPS
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "trm_minimal"
 ONE_LINE = {  # folders of many files of one kind
-    "classroom/exercises": "one file an exercise: statement, stub, hints, checks, wrong answers with their messages",
+    "classroom/exercises": "one file an exercise: statement, stub, hints, checks, wrong answers",
     "classroom/solutions": "one file a solution, and right answers that are written differently",
 }
 HEADLINES = {
@@ -81,7 +81,7 @@ def runs_table() -> str:
 
 
 def recipes_table() -> str:
-    """One row a recipe, for RESULTS.md: every seed, and mean and standard deviation from three seeds on."""
+    """One row a recipe, for RESULTS.md: every seed, and from three seeds on mean and deviation."""
     runs = [run for run in read_runs() if not run.superseded]
     lines = [
         "| recipe | test puzzles | exact, by seed | mean (sd) | cells right in a copy | minutes a seed, on |",
@@ -128,7 +128,7 @@ def agreement_table() -> str:
 
 
 def confirmation_table() -> str:
-    """One row a difference that the maze sweep shows, with what fresh seeds say of it, for RESULTS.md."""
+    """One row a difference that the maze sweep shows, and what fresh seeds say, for RESULTS.md."""
     lines = ["| on mazes | minus | the sweep | five fresh seeds | so |", "|---|---|---|---|---|"]
     first, fresh = (sweeps.read(name) for name in ("ablate_maze", "confirm_maze"))
     for variant, against in CLAIMED.items():
@@ -178,7 +178,13 @@ TABLES: dict[str, Callable[[], str]] = {
         files_table,
     )
 }
-PAGES = "README.md", "RESULTS.md", "data/runs/README.md", "data/sweeps/README.md", "trm_minimal/README.md"
+PAGES = (
+    "README.md",
+    "RESULTS.md",
+    "data/runs/README.md",
+    "data/sweeps/README.md",
+    "trm_minimal/README.md",
+)
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
