@@ -1,8 +1,9 @@
 """The stability report's claims, each with the rule by which the recorded sweeps judge it.
 
-The rules in words: data/sweeps/JUDGEMENT.md. The sweeps test the report's ideas in this package's net, which is not the report's own architecture
-(`stability`). An attempt passes a toy when every seed, at the attempt's own best rate, is right on
-99 % of the held-out rows, and fails it when none is right on 90 %.
+The rules in words: data/sweeps/JUDGEMENT.md. The sweeps test the report's ideas in this package's
+net, which is not the report's own architecture (`stability`). An attempt passes a toy when every
+seed, at the attempt's own best rate, is right on 99 % of the held-out rows, and fails it when none
+is right on 90 %.
 """
 
 import math
