@@ -64,12 +64,12 @@ BASE = shares(0.5, (0.0,) * 3)
         (shares(0.2), shares(0.0, (0.0,) * 3), {}, "better"),  # one of the two has begun
         (shares(0.8), BASE, {"move": 0.1}, "time to learn only"),
         (shares(0.8), BASE, {"move": 0.05}, "better"),
-        # The yardstick: as much by the rate alone, less than that, and a rate that moves the other way.
-        (shares(0.8), BASE, {"rates": [("half-rate", shares(0.79, (0.02, 0.0, 0.0)))]}, "no claim"),
-        (shares(0.8), BASE, {"rates": [("half-rate", shares(0.6, NOISY))]}, "no claim"),
-        (shares(0.8), BASE, {"rates": [("half-rate", shares(0.6))]}, "better"),
-        (shares(0.8), BASE, {"rates": [("half-rate", shares(0.4, NOISY))]}, "better"),
-        (shares(0.2), BASE, {"rates": [("half-rate", shares(0.9)), ("double-rate", shares(0.2))]}, "no claim"),
+        # The yardstick: a rate that does as much, less, unsurely less, and one that does the contrary.
+        (shares(0.8), BASE, {"shifts": {"half-rate": shares(0.29, (0.02, 0.0, 0.0))}}, "no claim"),
+        (shares(0.8), BASE, {"shifts": {"half-rate": shares(0.1)}}, "better"),
+        (shares(0.8), BASE, {"shifts": {"half-rate": shares(0.1, NOISY)}}, "no claim"),
+        (shares(0.8), BASE, {"shifts": {"half-rate": shares(-0.1, NOISY)}}, "better"),
+        (shares(0.2), BASE, {"shifts": {"half": shares(0.4), "double": shares(-0.3)}}, "no claim"),
         (shares(0.2), BASE, {"earlier": Difference(0.1, -0.4, 0.6, 3)}, "depends on the reading"),
         (shares(0.2), BASE, {"earlier": Difference(-0.1, -0.4, 0.2, 3)}, "worse"),
     ],
@@ -110,6 +110,11 @@ def test_a_variant_is_judged_from_its_records():
     assert found.word == "depends on the reading" and "a quarter earlier it is +0.400" in str(found)
     assert judge(in_a_sweep(baseline=still, a=ahead, half_rate=ahead), "a").word == "no claim"
     assert judge(in_a_sweep(baseline=still, half_rate=ahead), "half-rate").word == "better"
+    # What a rate does to the baseline is also the yardstick of another pair, far away.
+    low, lower = climbing(0.3, 0.3, 0.31, 0.29), climbing(0.02, 0.02, 0.03, 0.01)
+    both = in_a_sweep(baseline=ahead, half_rate=still, a=lower, b=low)
+    assert judge(both, "a", "b").word == "no claim"
+    assert judge(both | in_a_sweep(half_rate=climbing(0.7, 0.7, 0.71, 0.72)), "a", "b").word == "worse"
     assert judge(in_a_sweep(a=ahead), "a").word == "too few seeds"
 
 

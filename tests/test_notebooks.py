@@ -224,18 +224,6 @@ def mostly_compared(nb):
 
 
 @rule
-def word_count(nb):
-    """Words begin with a letter; code blocks and formulas do not count."""
-    words = sum(len(re.findall(r"[^\W\d_][\w'’-]*", text)) for _, text in prose(nb))
-    return [] if 1500 <= words <= 3000 else [f"{words} words of Markdown; 1,500 to 3,000 are wanted"]
-
-
-@rule
-def cell_count(nb):
-    return [] if 25 <= len(nb.cells) <= 45 else [f"{len(nb.cells)} cells; 25 to 45 are wanted"]
-
-
-@rule
 def short_code(nb):
     lines = {number: cell.source.splitlines() for number, cell in code_cells(nb)}
     complaints = [f"cell {number}: {len(text)} lines, more than 25" for number, text in lines.items() if len(text) > 25]
@@ -401,10 +389,6 @@ PLANTS = [
     ("pictures_are_described", shows(16, png())),
     ("figures_are_discussed", lambda nb: nb.cells.pop(8)),
     ("mostly_compared", becomes(22, "timing")),
-    ("word_count", says(6, "word " * 2000)),
-    ("word_count", lambda nb: [nb.cells[number].update(source="") for number in (6, 8)]),
-    ("cell_count", lambda nb: nb.cells.extend(v4.new_markdown_cell() for _ in range(20))),
-    ("cell_count", lambda nb: [nb.cells.pop() for _ in range(2)]),
     ("short_code", says(16, "x = 1\n" * 25)),
     ("short_code", says(16, f"x = '{'y' * 100}'")),
     ("title_cell", lambda nb: nb.cells[0].update(source=TITLE.replace("Hardware", "Machine"))),

@@ -95,13 +95,13 @@ def weigh(
     ours: dict[int, float],
     theirs: dict[int, float],
     move: float = 0.0,
-    rates: Iterable[tuple[str, dict[int, float]]] = (),
+    shifts: dict[str, dict[int, float]] | None = None,
     earlier: Difference | None = None,
 ) -> Judged:
     """The rule, on scores by seed.
 
-    move: how far the curves moved over the last quarter of training; rates: scores of the baseline
-    at other rates, by name; earlier: the difference a quarter earlier.
+    move: how far the curves moved over the last quarter of training; shifts: by name, seed -> what
+    another learning rate does to the baseline; earlier: the difference a quarter earlier.
     """
     gap = paired(ours, theirs)
     if gap.n < LEAST:
@@ -110,11 +110,11 @@ def weigh(
         return Judged("not begun", gap, f"neither solves more than {BEGUN:.0%}")
     if not gap.sign:
         return Judged("no claim", gap, gap.unclear)
-    for name, scores_by_seed in rates:
-        lead = paired(scores_by_seed, theirs)
-        rest = paired(ours, scores_by_seed)
-        if lead.mean * gap.sign > 0 and rest.sign != gap.sign:
-            return Judged("no claim", gap, f"not clear of {name}, minus which it is {rest}")
+    gap_by_seed = {seed: ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()}
+    for name, shift in (shifts or {}).items():
+        rest = paired(gap_by_seed, shift)
+        if mean(shift.values()) * gap.sign > 0 and rest.sign != gap.sign:
+            return Judged("no claim", gap, f"not clear of what {name} does, which leaves {rest}")
     if earlier and earlier.mean * gap.sign < 0:
         return Judged("depends on the reading", gap, f"a quarter earlier it is {earlier}")
     if move > SMALLEST:
@@ -205,14 +205,17 @@ def move(records: Records, steps: dict[str, float]) -> float:
 
 def judge(records: Records, variant: str, against: str = "baseline", ruler: Ruler = equal_steps) -> Judged:
     """One variant against another by the rule, with as much of the yardstick as the records hold."""
-    present = {name for name, _ in records}
-    rates = [name for name in RATES if name in present and variant not in RATES]
-    names = [variant, against, *rates]
-    (ours, theirs, *others), _ = scores(records, *names, ruler=ruler)
-    steps = ruler(records, [*names, "baseline"])
-    earlier = (validated(records, name, 0.75 * steps.get(name, 0)) for name in names[:2])
-    watched = {name: steps[name] for name in (variant, against, "baseline") if name in steps}
-    return weigh(ours, theirs, move(records, watched), zip(rates, others, strict=True), paired(*earlier))
+    (ours, theirs), puzzles = scores(records, variant, against, ruler=ruler)
+    steps = ruler(records, [variant, against])
+    read = exact if puzzles == "test" else partial(at_step, steps=steps.get(against, 0))
+    base, shifts = by_seed(records, "baseline", read), {}
+    for name in RATES:
+        rate = by_seed(records, name, read)
+        if variant not in RATES and rate.keys() & base.keys():
+            shifts[name] = {seed: rate[seed] - base[seed] for seed in rate.keys() & base.keys()}
+    earlier = (validated(records, name, 0.75 * steps.get(name, 0)) for name in (variant, against))
+    watched = steps | {"baseline": steps.get(against, 0)} if base else steps
+    return weigh(ours, theirs, move(records, watched), shifts, paired(*earlier))
 
 
 def at_calls(record: dict, calls: float, which: str = "ema") -> float:
