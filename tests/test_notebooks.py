@@ -225,8 +225,11 @@ def mostly_compared(nb):
 
 @rule
 def short_code(nb):
+    """At most 25 lines beside imports, none wider than 100 characters."""
     lines = {number: cell.source.splitlines() for number, cell in code_cells(nb)}
-    complaints = [f"cell {number}: {len(text)} lines, more than 25" for number, text in lines.items() if len(text) > 25]
+    imports = ("import ", "from ")
+    counts = {number: sum(not line.startswith(imports) for line in text) for number, text in lines.items()}
+    complaints = [f"cell {number}: {count} lines, more than 25" for number, count in counts.items() if count > 25]
     wide = [(number, len(line)) for number, text in lines.items() for line in text if len(line) > 100]
     return complaints + [f"cell {number}: a line of {width} characters, more than 100" for number, width in wide]
 

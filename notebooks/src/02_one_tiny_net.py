@@ -66,7 +66,9 @@ def mixer_with(join):
     def block(D, L):
         built = layers.mlp_mixer(D, L)
         for part in built.modules():
-            part.__class__ = join if type(part) is PostNorm else type(part)
+            for name, child in part.named_children():
+                if isinstance(child, PostNorm):
+                    setattr(part, name, join(child.inner))
         return built
     return block
 
@@ -245,8 +247,8 @@ print(f"after a whole block (official)\n   RMS of a position {spread(rms_L)}")
 
 # %% [markdown]
 # With the official norm each feature has size 1 and positions differ; with the norm over the width it is the reverse.
-# From outside the block you cannot tell, because its second norm is upright in both. Which one trains better? This
-# notebook does not know. But beware: a norm without learned numbers leaves no trace in a file of saved weights. Weights
+# From outside the block you cannot tell, because its second norm is upright in both. Which one trains better? On
+# mazes it matters whether anything is learned at all (`LOG.md`, 2026-11-26), and notebook 09 has both on record. But beware: a norm without learned numbers leaves no trace in a file of saved weights. Weights
 # of one kind load into the other without an error, and then compute something else.
 #
 # ## Cells meet, second way: attention
@@ -385,7 +387,7 @@ print("learned starting states:", [name for name, _ in model.named_parameters() 
 # - attention: $4 D^2$ (query, key, value, out), **or** a mixer: another SwiGLU, of width $L$.
 #
 # Outside: the token table and the *answer head*, which turns a row of $y$ into $V$ logits, $V \cdot D$ each; and a Q
-# head with two outputs, $2D + 2$. (The second is a leftover from HRM, unused by default.) We build models on PyTorch's
+# head with two outputs, $2D + 2$. (The second was HRM's "go on", unused by default.) We build models on PyTorch's
 # *meta* device, which knows shapes but holds no numbers, and compare with the counts of the official code. The paper
 # says *MLP* (a plain network, as opposed to attention) for the mixer, *Att* for attention.
 
@@ -647,3 +649,5 @@ progress("02")
 # plain stacks.
 #
 # **Next**: notebook 03, *Thinking in a loop*, lets this net call itself.
+#
+# [← 1 · Puzzles as tokens](01_puzzles_as_tokens.ipynb) | [the map](00_start_here.ipynb) | [3 · Thinking in a loop →](03_thinking_in_a_loop.ipynb)

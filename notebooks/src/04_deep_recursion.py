@@ -397,7 +397,7 @@ print("After 18,000 calls' work:", at(curve[curve.work == 18]))
 # 1,000 steps, and one learning rate, tuned for none of the three. One thing they do say: a cosine is no forecast. The
 # 1-step nets had the best cosines above, and they did not come out ahead.
 #
-# ## Memory: n counts, T does not
+# ## What memory depends on
 #
 # What does the last round cost, then? We count kept bytes again, now for the 6x6 net, over n and T.
 
@@ -429,14 +429,15 @@ print("Figure: memory kept for the backward pass against n, one line for each T.
       f"{most['all rounds', 4]:.1f} MB for T = 4.")
 
 # %% [markdown]
-# **What you should see.** Left four lines in one, right a fan. Memory follows the number of *calls with gradient* and
-# nothing else. These are exact counts, so there is no spread. They leave out the weights, the optimizer, and what a
-# backward pass needs for a moment.
+# **What you should see.** Left four lines in one, right a fan. These are exact counts, so there is no spread. They leave out
+# the weights, the optimizer, and what a backward pass needs for a moment. What do all eight lines have in common?
 
 # %% [markdown]
 # <!-- exercise 4.3 -->
 
 # %% [markdown]
+# Memory follows the number of *calls with gradient* and nothing else.
+#
 # The paper met this wall: with n = 12 it ran out of memory, and with n = 6, T = 6 it did not (its Table 3).
 #
 # Time is another matter. Free rounds keep nothing, but they must be computed: a supervision step makes $T(n+1)$ forward
@@ -578,6 +579,8 @@ print(f"{T * (n + 1)} calls, {sum(calls_with_gradient(recursion, n, T))} with gr
 # [repair](https://github.com/pytorch/pytorch/pull/165068), the cached copies.
 #
 # **Next**: notebook 05 builds the loop around these steps: *deep supervision*, and knowing when to stop.
+#
+# [← 3 · Thinking in a loop](03_thinking_in_a_loop.ipynb) | [the map](00_start_here.ipynb) | [5 · Deep supervision and knowing when to stop →](05_deep_supervision.ipynb)
 
 # %%
 progress("04")

@@ -631,6 +631,8 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 # autocast and the scaler](https://docs.pytorch.org/docs/stable/notes/amp_examples.html).
 #
 # **Next**: notebook 07 trains Sudoku, from 4x4 to the real thing, and asks what it costs.
+#
+# [← 5 · Deep supervision and knowing when to stop](05_deep_supervision.ipynb) | [the map](00_start_here.ipynb) | [7 · Train: Sudoku from 4x4 to Extreme →](07_train_sudoku.ipynb)
 
 # %%
 progress("06")

@@ -685,6 +685,8 @@ print("; ".join(f"{word}: {count}" for word, count in tally.items()))
 # machine learning benchmarks](https://arxiv.org/abs/2103.03098).
 #
 # **Next**: notebook 10 asks whether a recurrence needs gates to stay stable, and what they cost in plasticity.
+#
+# [← 8 · Watch it think](08_watch_it_think.ipynb) | [the map](00_start_here.ipynb) | [10 · Stability against plasticity →](10_stability_and_plasticity.ipynb)
 
 # %%
 progress("09")

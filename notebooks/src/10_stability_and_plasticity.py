@@ -636,6 +636,8 @@ for sweep, title in (("ablate_sudoku", "6x6 Sudoku"), ("ablate_maze", "9x9 mazes
 # [LayerScale](https://arxiv.org/abs/2103.17239); [pre-norm and post-norm](https://arxiv.org/abs/2002.04745) at the start of training.
 #
 # **Next**: notebook 11 lets trained nets think longer, and wider.
+#
+# [← 9 · Ablations](09_ablations.ipynb) | [the map](00_start_here.ipynb)
 
 # %%
 progress("10")
