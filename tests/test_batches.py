@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from trm_minimal.batches import AHEAD, Batches
+from trm_minimal.engine.batches import AHEAD, Batches
+from trm_minimal.engine.parallel import Workers
 from trm_minimal.lab.recipes import by_name
-from trm_minimal.parallel import Workers
 from trm_minimal.state import TrainState
 from trm_minimal.train import train_step
 

@@ -20,7 +20,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 CORE = sorted(path for path in PACKAGE.glob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 DRAWING = {"matplotlib", "seaborn", "pandas", "ipywidgets", "IPython"}
 OURS = {  # what each file of the core may import of the package
-    "batches": {"parallel"},
     "checkpoint": {"errors"},
     "ema": set(),
     "errors": set(),
@@ -29,19 +28,18 @@ OURS = {  # what each file of the core may import of the package
     "layers": set(),
     "losses": set(),
     "model": {"layers", "losses", "recurrence", "recursion", "schedules", "ema"},
-    "parallel": set(),
     "recurrence": set(),
     "recursion": set(),
     "schedules": set(),
-    "train": {
-        *("batches", "checkpoint", "ema", "errors", "evaluate", "halting", "losses", "model", "parallel", "schedules"),
-    },
+    "state": {"engine", "checkpoint", "ema", "errors", "halting", "model"},
+    "train": {"engine", "evaluate", "halting", "state"},
 }
 ROOMS = {  # a room may import the rooms named and itself
+    "engine": {"core"},
     "tasks": {"core"},
-    "lab": {"core", "tasks"},
+    "lab": {"core", "engine", "tasks"},
     "show": {"core", "tasks", "lab"},
-    "classroom": {"core", "tasks", "lab", "show"},
+    "classroom": {"core", "engine", "tasks", "lab", "show"},
 }
 
 
@@ -92,9 +90,34 @@ def test_the_rooms_import_one_way_and_only_two_draw(path):
         assert not foreign(source) & DRAWING
 
 
+LAB = {  # inside lab, a room or file may import those named, and itself; others import any
+    "parts": set(),
+    "recipes": {"parts"},
+    "records": {"parts", "recipes", "weights", "folders"},
+    "studies": {"parts", "recipes", "records", "weights"},
+}
+
+
+def test_inside_lab_parts_come_before_recipes_before_records_before_studies():
+    checked = set()
+    for path in sorted((PACKAGE / "lab").rglob("*.py")):
+        room = path.relative_to(PACKAGE / "lab").parts[0].removesuffix(".py")
+        if room in LAB:
+            names = imported(path.read_text(encoding="utf-8"))
+            found = {name.split(".")[2] for name in names if name.startswith("trm_minimal.lab.")}
+            assert found <= LAB[room] | {room}, path
+            checked.add(room)
+    assert checked == set(LAB)
+
+
+def test_the_engine_knows_neither_model_nor_loop():
+    for path in (PACKAGE / "engine").glob("*.py"):
+        assert core_of_ours(path.read_text(encoding="utf-8")) <= {"errors", "engine"}, path
+
+
 def test_the_package_opens_with_the_core_alone():
     assert rooms_of_ours((PACKAGE / "__init__.py").read_text(encoding="utf-8")) == {"core"}
-    assert rooms_of_ours((PACKAGE / "__main__.py").read_text(encoding="utf-8")) <= {"core", "tasks", "lab"}
+    assert rooms_of_ours((PACKAGE / "__main__.py").read_text(encoding="utf-8")) <= {"core", "engine", "tasks", "lab"}
 
 
 @pytest.mark.parametrize("module", ["trm_minimal", "trm_minimal.__main__", "trm_minimal.lab.records.runs"])
@@ -122,6 +145,7 @@ def test_the_core_is_read_in_one_sitting():
     assert len((PACKAGE / "recursion.py").read_text(encoding="utf-8").splitlines()) <= 30
     counts = {path.name: lines_to_read(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
     commands = counts.pop("__main__.py")
+    assert len((PACKAGE / "train.py").read_text(encoding="utf-8").splitlines()) <= 150
     assert commands <= 300 and sum(counts.values()) <= 700, counts | {"__main__.py": commands}
 
 

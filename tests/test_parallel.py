@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from trm_minimal import checkpoint
+from trm_minimal.engine.parallel import Workers
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.model import RandomInit
-from trm_minimal.parallel import Workers
 from trm_minimal.schedules import constant
 from trm_minimal.state import TrainState
 from trm_minimal.train import train
@@ -27,7 +27,7 @@ import sys, pathlib
 sys.path[:0] = {paths!r}
 import weakref
 import torch, test_parallel
-from trm_minimal.parallel import join
+from trm_minimal.engine.parallel import join
 torch.set_num_threads(1)
 recipe = test_parallel.tiny(*{arguments!r})
 with join("cpu") as (workers, device):

@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from trm_minimal.engine.parallel import join
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, copy_baseline
 from trm_minimal.lab import bench, doctor, puzzles, recipes
 from trm_minimal.lab.records import provenance, runs, score, sweeps
 from trm_minimal.lab.studies import registry
-from trm_minimal.parallel import join
 from trm_minimal.tasks import Puzzles, files, maze, sudoku
 from trm_minimal.train import train
 

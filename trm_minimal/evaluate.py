@@ -3,6 +3,7 @@
 Dimension key: S supervision steps, N puzzles, L cells.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -30,26 +31,29 @@ def answer(
     *,
     ids_N: Tensor | None = None,
     start=TinyRecursiveModel.initial_states,
+    disturb=None,
     generator: torch.Generator | None = None,
 ) -> Answers:
     """Run N_sup supervision steps on each puzzle, on the model's device. The model is left as it was.
 
     depth is (n, T). `progress` wraps the batches; pass tqdm to see a bar. precision: of autocast;
     none in float32. ids_N: the puzzles' identities, for a model that has vectors for them.
-    start: (model, inputs_BL, generator) -> first states (y, z). What is random in them is drawn
-    from the generator, by default from one seeded with 0, never from torch's own.
+    start: (model, inputs_BL, generator) -> first states (y, z); disturb: (y, z, generator) ->
+    states before each further step. What is random in them is drawn from the generator, by default
+    from one seeded with 0, never from torch's own.
     """
     device, was_training = model.tokens_VD.device, model.training
     generator = generator or torch.Generator().manual_seed(0)
     model.eval()
     tokens, q = [], []
+    between = disturb and partial(disturb, generator=generator)
     is_low = precision is not torch.float32
     rounding = torch.autocast(device.type, precision, is_low, cache_enabled=False)
     for rows_B in progress(torch.arange(len(inputs_NL)).split(batch)):
         inputs_BL = inputs_NL[rows_B].long().to(device)
         ids_B = None if ids_N is None else ids_N[rows_B].long().to(device)
         first = start(model, inputs_BL, generator)
-        steps = model.deep_supervision(inputs_BL, N_sup, *depth, start=first, ids_B=ids_B)
+        steps = model.deep_supervision(inputs_BL, N_sup, *depth, start=first, disturb=between, ids_B=ids_B)
         answers = []  # without the logits and states of the steps: those of many would fill memory
         with torch.compiler.set_stance("force_eager"), rounding:  # trained compiled, of other shapes
             for step in steps:

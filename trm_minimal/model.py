@@ -179,14 +179,17 @@ class TinyRecursiveModel(nn.Module):
         return self.output_head(y_BLD[:, self.prefix :]), self.q_head(y_BLD[:, 0]).float()
 
     def deep_supervision(
-        self, inputs_BL: Tensor, N_sup: int, n: int, T: int, *, generator=None, start=None, ids_B=None
+        self, inputs_BL: Tensor, N_sup: int, n: int, T: int, *, generator=None, start=None, disturb=None, ids_B=None
     ) -> Iterator[Prediction]:
         """Yield a Prediction after each of N_sup supervision steps. No halting: the caller stops.
 
         From the states `start` (y, z), else from initial states, which draw from the generator.
+        disturb: (y, z) -> (y, z), what happens to the states before every step but the first.
         """
         y_BLD, z_BLD = start or self.initial_states(inputs_BL, generator)
-        for _ in range(N_sup):
+        for step in range(N_sup):
+            if disturb and step:
+                y_BLD, z_BLD = disturb(y_BLD, z_BLD)
             prediction = self(inputs_BL, y_BLD, z_BLD, n, T, ids_B=ids_B)
             y_BLD, z_BLD = prediction.y, prediction.z
             yield prediction

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from trm_minimal import checkpoint
-from trm_minimal.batches import Batches
 from trm_minimal.ema import EMA
+from trm_minimal.engine.batches import Batches
+from trm_minimal.engine.parallel import Workers
 from trm_minimal.errors import BadInput
 from trm_minimal.halting import Carry, empty_carry
 from trm_minimal.model import MODEL_PARTS, TinyRecursiveModel
-from trm_minimal.parallel import Workers
 
 ALONE = Workers()
 

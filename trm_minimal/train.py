@@ -12,9 +12,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from trm_minimal.engine.progress import Progress
 from trm_minimal.evaluate import answer, exact_by_step
 from trm_minimal.halting import Carry, refill
-from trm_minimal.progress import Progress
 from trm_minimal.state import ALONE, TrainState
 
 LOOK_EVERY = 10  # steps between looks at the loss: each look waits for the device

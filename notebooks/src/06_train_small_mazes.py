@@ -30,7 +30,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm import tqdm
-from trm_minimal.batches import Batches
+from trm_minimal.engine.batches import Batches
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.halting import Carry, empty_carry, refill
 from trm_minimal.lab import recipes

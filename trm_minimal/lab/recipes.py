@@ -70,6 +70,9 @@ class Recipe:
     eval_every: int = 6_510
     eval_puzzles: int = 512  # of the validation set, for the curve
 
+    def __post_init__(self):
+        self.test_depth  # noqa: B018 (a depth schedule without an end is told at once)
+
     @property
     def test_depth(self) -> Depth:
         """The depth (n, T) of validation and tests."""

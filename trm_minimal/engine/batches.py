@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from trm_minimal.parallel import Workers
+from trm_minimal.engine.parallel import Workers
 
 AHEAD = 64  # steps in a shipment to a GPU; 30x30 boards at batch 768 take 90 MB
 

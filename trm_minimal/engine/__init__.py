@@ -1,0 +1,1 @@
+"""What a run needs around the algorithm: batches on a device, several processes, a bar, files."""
