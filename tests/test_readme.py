@@ -104,6 +104,22 @@ def test_what_the_prose_of_the_results_says_of_the_sweeps():
     assert f"for {edges[0]} of 17 attempts on parity and for {edges[1]} on recall" in prose
 
 
+SOURCES = sorted((ROOT / "notebooks" / "src").glob("*.py"))
+
+
+def test_the_map_and_the_readme_link_every_notebook():
+    for source in SOURCES[1:]:
+        assert f"]({source.stem}.ipynb) |" in SOURCES[0].read_text(encoding="utf-8"), source.stem
+        assert f"](notebooks/{source.stem}.ipynb)" in text_of("README.md"), source.stem
+
+
+def test_every_notebook_links_its_neighbours_and_the_map():
+    for before, here, after in zip([None, *SOURCES], SOURCES, [*SOURCES[1:], None], strict=False):
+        end = here.read_text(encoding="utf-8").partition("# **Next**")[2]
+        for wanted in (before, after, SOURCES[0] if here != SOURCES[0] else None):
+            assert wanted is None or f"]({wanted.stem}.ipynb)" in end, (here.stem, wanted.stem)
+
+
 def test_the_picture_shows_what_the_net_does_today(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "figures"))
     import make

@@ -8,7 +8,7 @@
 # - **You will be able to** build a norm, a SwiGLU, a mixer, attention and its positions; say where each norm stands
 #   and why; count the parameters of any TRM; tell how *far* a net sees from how *long* it computes.
 # - **You need** notebooks 00 and 01, PyTorch basics, matrix products.
-# - **Time**: an hour with the exercises, under a minute to run.
+# - **Time**: 90 minutes with the exercises, under a minute to run.
 # - **Hardware**: any laptop CPU; everything here ran on one thread of a server CPU.
 # - **What varies**: nothing you can see. Last digits differ between machines, and we do not print those.
 #
@@ -161,7 +161,10 @@ print("Equal to the package's rms_norm.")
 # | **post-norm** | $\mathrm{norm}(h + f(h))$ | TRM, its ancestor HRM, the first transformers |
 # | **pre-norm** | $h + f(\mathrm{norm}(h))$ | most large language models |
 #
-# (*Transformers* are nets of the kind behind language models; TRM borrows their parts.) Pre-norm keeps a free path for
+# *HRM*, the Hierarchical Reasoning Model (2025), is what TRM simplifies: two nets of four layers that call each other at two
+# speeds, 27 million numbers, trained through the last call of each alone. TRM keeps its loop and its way of supervising, with
+# one net of two layers and more of the gradient (notebook 04). (*Transformers* are nets of the kind behind language models;
+# TRM borrows their parts.) Pre-norm keeps a free path for
 # $h$: each layer adds its share on top of the sum so far. In a plain deep stack this trains well. TRM is not a plain
 # stack, since its output becomes its own next input.
 #

@@ -7,7 +7,7 @@
 # - **You will be able to** write `deep_recursion`; say which calls get gradient in TRM and in HRM; measure how far a cut
 #   gradient points from the full one; predict memory from n and T; explain the `detach` and a trap of mixed precision.
 # - **You need** notebooks 00 to 03, and PyTorch's `backward`, `no_grad` and `detach`.
-# - **Time**: 60 minutes to read, about a minute to run.
+# - **Time**: 90 minutes to read and solve, about a minute to run.
 # - **Hardware**: any laptop CPU; everything here ran on one thread of a server CPU.
 # - **What varies**: nothing you can see. The trainings are recorded runs; we print few digits.
 #
@@ -145,6 +145,7 @@ def fresh(seed, recursion=deep_recursion):
     return model
 
 def loss_of(model, logits_BLV):
+    """How wrong the answers are: TRM's own loss, which notebook 05 takes apart."""
     return answer_loss(stablemax_cross_entropy, logits_BLV, labels_BL).mean()
 
 def gradient(model, n, T, grad_rounds, y_BLD, z_BLD):

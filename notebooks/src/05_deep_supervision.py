@@ -8,7 +8,7 @@
 # - **You will be able to** write the training loop of TRM; say what the carry is and where N_sup hides in the official
 #   code; teach a net to judge itself, and test its judgement; weigh stopping early against thinking on.
 # - **You need** notebooks 00 to 04; some experience with a PyTorch training loop.
-# - **Time**: 60 minutes to read and solve, about a minute and a half to run.
+# - **Time**: 90 minutes to read and solve, about a minute and a half to run.
 # - **Hardware**: any laptop CPU; one thread is enough.
 # - **What varies**: the training at the end differs between machines, so only a band is checked. The
 #   rest is counts, coarse numbers, and recorded runs.

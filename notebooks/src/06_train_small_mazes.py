@@ -126,12 +126,17 @@ lettered(descend, {
 #
 # The lines with `workers` are for several GPUs that share one batch; alone they return at once.
 #
-# **What never waits.** A GPU works off a queue, and Python only fills it. But whoever asks a tensor for its *value*
+# <details><summary>For a GPU: what never waits</summary>
+#
+# A GPU works off a queue, and Python only fills it. But whoever asks a tensor for its *value*
 # (`float(loss)`, `.item()`, an `if`) must wait until the queue is empty ([PyTorch's notes on
 # CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution)). So this step asks for none. Refill
 # and halting are `where`, not `if`. The losses stay tensors; `train` looks at them every tenth step. Batches are *drawn*
 # on the CPU, so that every device sees the same: row numbers and symmetries only, for a GPU 64 steps in one shipment, beside
-# the training. The puzzles lie on the device and are turned there. We count the questions, and compare the draws.
+# the training. The puzzles lie on the device and are turned there. The next cell counts the questions, and compares the draws.
+#
+# </details>
+
 # %%
 class Questions(TorchDispatchMode):
     """Counts how often Python asks a tensor for its value."""
@@ -301,8 +306,8 @@ for precision, (_, seconds) in trials.items():
 # %% [markdown]
 # The three trainings are not equal, and need not be: rounding nudges the states, and two nets drift apart like two
 # seeds. What must agree is the *course*, and it does. The memory falls to little more than half; our norms keep some
-# 32-bit numbers. A GPU is one more nudge: on an H200 the first 20 losses of `sudoku_4x4` were on average 0.012 (`float32`),
-# 0.016 (`bfloat16`) and 0.020 (`float16`) from a CPU's. Move a CPU's weights by a ten-millionth: 0.011 to 0.015.
+# 32-bit numbers. A GPU is one more nudge, and moves the losses about as far from a CPU's as a change of a CPU's weights by a
+# ten-millionth does (`LOG.md`, 2026-11-26).
 #
 # Do not read the times as "16 bits are slow". Many processors have no instructions for them, and PyTorch then imitates
 # them at many times the cost. That is why the small recipes of this course run in `float32`. On a GPU, too, look first:
