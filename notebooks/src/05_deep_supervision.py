@@ -34,7 +34,7 @@ from trm_minimal.evaluate import Answers, answer, early_exit, exact_by_step
 from trm_minimal.halting import Carry, empty_carry, halt_at_the_end
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import runs, score
-from trm_minimal.lab.studies import calibration
+from trm_minimal.lab.studies import calibration, compare
 from trm_minimal.losses import answer_loss, exact_match, halting_loss, supervision_loss
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import deep_recursion
@@ -328,9 +328,8 @@ for name, recipe_name in rules.items():
         print(f"{name:>10}, seed {run.recipe['seed']}: exact {right / test['n']:.3f}"
               f" [{low:.3f}, {high:.3f}] of {test['n']}; puzzles finished {finished:6,.0f},"
               f" at the end in {run.curve[-1]['mean_steps']:4.1f} steps each")
-low, high = min(scores["halting"]), max(scores["no halting"])
-better = f"each seed with halting beats each without ({low:.3f} or more, {high:.3f} or less)"
-print("Verdict:", better if low > high else "the seeds overlap; no claim")
+gap = compare.paired(*(dict(enumerate(scores[name])) for name in rules))
+print("Halting minus no halting, seed by seed:", compare.verdict(gap))
 at_end = [steps for name, at, steps, _ in rows if (name, at) == ("halting", 1000)]
 near = min(guesses.values(), key=lambda steps: abs(steps - at_end[0]))
 print(f"You guessed about {guesses.get(my_guess, '?')} steps; nearest is {near}.")
