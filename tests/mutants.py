@@ -96,7 +96,7 @@ def difference(old: str, new: str) -> str:
 def mistakes(node: ast.AST) -> Iterator[ast.AST]:
     """What may stand in the place of a node, each with one small mistake."""
     with_arguments = lambda arguments: changed(node, args=arguments)  # noqa: E731
-    is_value = isinstance(node, ast.Call | ast.BinOp) or isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    is_value = isinstance(node, ast.Call | ast.BinOp) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
     if is_value and not ast.unparse(node).endswith(".detach()"):
         yield expression(f"({ast.unparse(node)}).detach()")
     match node:
