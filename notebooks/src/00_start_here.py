@@ -27,6 +27,7 @@ from IPython.display import HTML
 from trm_minimal import Depth, count_parameters, recursion
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
 from trm_minimal.lab.records import runs, score
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.show.boards import film_strip
 from trm_minimal.show.frames import View
 from trm_minimal.show.player import player
@@ -57,7 +58,7 @@ torch.set_num_threads(1)
 # puzzles, `tokens_SNL` has L cells besides. A puzzle counts as *exact* when every one of its cells is right.
 
 # %%
-maze_model, maze_recipe, maze_facts = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
+maze_model, maze_recipe, maze_facts = load_model(CHECKPOINTS / "maze_9x9.safetensors")
 mazes = maze_recipe.task()
 questions, labels = mazes.test.inputs_NL[:200], mazes.test.labels_NL[:200]
 answers = answer(maze_model, questions, maze_recipe.N_sup, maze_recipe.test_depth)
@@ -153,7 +154,7 @@ print(f"layers passed through:       {calls} x {maze_recipe.layers} = {layers_de
 # training grids, not even after renaming digits or swapping rows; notebook 01 shows why such care is needed.
 
 # %%
-sudoku_model, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_6x6.safetensors")
+sudoku_model, sudoku_recipe, _ = load_model(CHECKPOINTS / "sudoku_6x6.safetensors")
 sudokus = sudoku_recipe.task()
 grids, solutions = sudokus.test.inputs_NL[:200], sudokus.test.labels_NL[:200]
 grid_answers = answer(sudoku_model, grids, sudoku_recipe.N_sup, sudoku_recipe.test_depth)

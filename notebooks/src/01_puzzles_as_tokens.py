@@ -362,7 +362,7 @@ print(f"4x4 has {len(grids)} grids in {len(classes)} classes of twins:", sorted(
 # %% tags=["figure"]
 names = ["as it is", "quarter turn", "half turn", "three quarter turns", "left-right flip",
          "up-down flip", "diagonal flip", "other diagonal flip"]
-tangled = maze.load("maze-generated", symmetries=maze.none)
+tangled = maze.load("maze-generated", symmetries=maze.no_symmetries)
 splits = tangled.train, tangled.validation, tangled.test
 every = maze.Puzzles(*(torch.cat(tokens) for tokens in zip(*splits, strict=True)))
 turned = maze.plain_eightfold(every)  # each maze in all 8 symmetries, its label moved along

@@ -30,7 +30,7 @@ from torch.testing import assert_close
 from trm_minimal import layers, recurrence
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.classroom.exercises.e2_2 import rotate as faulty_rotate
-from trm_minimal.layers import Linear, PostNorm, SelfAttention, SwiGLU, Transposed, Unrotated
+from trm_minimal.layers import Linear, PostNorm, SelfAttention, SwiGLU, Transposed, NoRotation
 from trm_minimal.model import TinyRecursiveModel, count_parameters
 from trm_minimal.show.style import COLOURS, INK, PAGE, VARIANTS, strokes, use_style
 from trm_minimal.tasks import sudoku
@@ -281,7 +281,7 @@ assert_close(one_head(q_LK, q_LK, q_LK), F.scaled_dot_product_attention(q_LK, q_
 print("one_head equals PyTorch's scaled_dot_product_attention.")
 
 shuffle_L = torch.randperm(97, generator=shuffler)
-attend = partial(layers.transformer, rotation=Unrotated)
+attend = partial(layers.transformer, rotation=NoRotation)
 blocks = {"attention, no positions": attend, "attention, rotary": layers.transformer,
           "mixer": mlp_mixer}
 empty_L = puzzle_BL[0] == 1

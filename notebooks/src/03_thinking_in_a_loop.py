@@ -27,6 +27,7 @@ from torch.testing import assert_close
 from trm_minimal import recursion
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.lab.records import runs
+from trm_minimal.lab.weights import load_model
 from trm_minimal.layers import PostNorm
 from trm_minimal.show.boards import describe_board, draw_board
 from trm_minimal.show.diagrams import round_of_calls
@@ -48,7 +49,7 @@ noise = torch.Generator().manual_seed(3)
 
 # %%
 def trained(name):
-    model, recipe, _ = runs.load_model(runs.RUNS / name / "weights.safetensors")
+    model, recipe, _ = load_model(runs.RUNS / name / "weights.safetensors")
     return model.requires_grad_(False), recipe
 
 def held_out(recipe, number, split="test"):

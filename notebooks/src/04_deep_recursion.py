@@ -33,6 +33,7 @@ from trm_minimal.lab.records import runs, score
 from trm_minimal.lab.studies import autocast, compare
 from trm_minimal.lab.parts.rounds import one_step
 from trm_minimal.lab.studies.gradients import calls_with_gradient
+from trm_minimal.lab.weights import load_model
 from trm_minimal.losses import answer_loss, stablemax_cross_entropy
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import deep_recursion, latent_recursion
@@ -219,7 +220,7 @@ def cosines(model, steps_before):
     return F.cosine_similarity(sums, sums[-1:], dim=1)
 
 def trained(recipe_name):
-    return [runs.load_model(run.folder / "weights.safetensors")[0]
+    return [load_model(run.folder / "weights.safetensors")[0]
             for run in runs.read_runs(recipe_name)]
 
 nets = {"untrained": [fresh(seed) for seed in range(3)],

@@ -35,6 +35,7 @@ from trm_minimal.halting import Carry, empty_carry, halt_at_the_end
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import runs, score
 from trm_minimal.lab.studies import calibration, compare
+from trm_minimal.lab.weights import load_model
 from trm_minimal.losses import answer_loss, exact_match, halting_loss, supervision_loss
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recursion import deep_recursion
@@ -53,7 +54,7 @@ torch.set_num_threads(1)
 # answer, and then let it think on.
 
 # %% tags=["figure"]
-maze_nets = [runs.load_model(runs.RUNS / "maze_9x9" / f"cpu-{seed}" / "weights.safetensors")[0]
+maze_nets = [load_model(runs.RUNS / "maze_9x9" / f"cpu-{seed}" / "weights.safetensors")[0]
              for seed in range(3)]
 maze_recipe = recipes.maze_9x9()
 mazes, maze_depth = maze_recipe.task(), maze_recipe.test_depth
@@ -274,7 +275,7 @@ print("12 supervision steps, 12 different losses: each pair equal, bit for bit; 
 
 # %% tags=["figure"]
 path = runs.RUNS / "sudoku_6x6_short" / "cpu-0" / "weights.safetensors"
-model, sixes_recipe, _ = runs.load_model(path)
+model, sixes_recipe, _ = load_model(path)
 sixes, draws = sixes_recipe.task(), torch.Generator().manual_seed(0)
 batches = [draw_batch(sixes, 6, draws) for _ in range(12)]
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)

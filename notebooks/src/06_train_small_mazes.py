@@ -54,7 +54,7 @@ torch.set_num_threads(1)
 # *Maze-Hard*.
 
 # %% tags=["figure"]
-noise = maze.load("maze-6x6-noise", symmetries=maze.none)
+noise = maze.load("maze-6x6-noise", symmetries=maze.no_symmetries)
 one = Puzzles(*(tokens_NL[157:158] for tokens_NL in noise.train))
 eight = maze.plain_eightfold(one)
 views = {"as it is": 0, "quarter turn": 1, "half turn": 2, "left and right exchanged": 4}
@@ -438,7 +438,7 @@ moves = ("as it is", "quarter turn", "half turn", "three quarters", "left - righ
 sets = {"maze-generated": "30x30", "maze-6x6-noise": "6x6"}
 found = {}
 for name, size in sets.items():
-    task = maze.load(name, symmetries=maze.none)
+    task = maze.load(name, symmetries=maze.no_symmetries)
     all_splits = zip(task.train, task.validation, task.test, strict=True)
     puzzles = Puzzles(*(torch.cat(parts) for parts in all_splits))
     plain, ruled = maze.plain_eightfold(puzzles), maze.relabelled(puzzles)

@@ -30,6 +30,7 @@ from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
 from trm_minimal.lab import bench, recipes
 from trm_minimal.lab.records import runs
 from trm_minimal.lab.studies import compare
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.model import count_parameters
 from trm_minimal.show import boards
 from trm_minimal.show.style import COLOURS, INK, LOOKS, STROKES, Look, strokes, use_style
@@ -46,7 +47,7 @@ torch.set_num_threads(1)
 # perfect, as the records below show. Here it gets the puzzle with the highest rating of our hard test set.
 
 # %% tags=["figure"]
-easy_net, easy_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
+easy_net, easy_recipe, _ = load_model(CHECKPOINTS / "sudoku_9x9.safetensors")
 hard = sudoku.load("sudoku-generated")
 hard_rows = files.read_csv(files.PUZZLES / "sudoku-generated" / "test.csv")
 rating_N = torch.tensor([int(row.rating) for row in hard_rows])
@@ -218,7 +219,7 @@ move = hard.symmetries(1000, torch.Generator().manual_seed(0))
 turned_NL, answers_NL = (move(tokens_1L.expand(1000, -1)) for tokens_1L in (inputs_1L, labels_1L))
 assert hard.is_solution(turned_NL, answers_NL).all() and len(turned_NL.unique(dim=0)) == 1000
 for turned_L in turned_NL[:10]:
-    assert len(sudoku.solve(sudoku.NINE, sudoku.text((turned_L - 1).tolist()))[0]) == 1
+    assert len(sudoku.solve(sudoku.NINE, sudoku.text_of((turned_L - 1).tolist()))[0]) == 1
 print("1,000 disguises of the puzzle above: all different, and the turned answer solves each.")
 print("Ten of them, searched for a second solution: none has one.")
 
@@ -550,7 +551,8 @@ print("Figure: seven rungs, one mark for each seed. Exact on", "; ".join(said) +
 # ## Play
 #
 # In the training cell, change one thing: `steps=150`; or `recipes.sudoku_6x6()` with a few hundred steps (it will still be
-# on the flat part); or train without disguises, by `fours = replace(fours, symmetries=partial(stay, length=16, vocab=6))`
+# on the flat part); or train without disguises, by
+# `fours = replace(fours, symmetries=partial(unmoved, length=16, vocab=6))`
 # with `stay` from `trm_minimal.tasks` and `partial` from `functools`. Does 4x4 need them?
 #
 # ## Limits

@@ -34,7 +34,8 @@ from trm_minimal.evaluate import answer, cells_by_step, copy_baseline
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import runs, score, sweeps
 from trm_minimal.lab.studies import agreement, compare, registry
-from trm_minimal.lab.studies.ablations import CLAIMED, at_depth
+from trm_minimal.lab.recipes import at_depth
+from trm_minimal.lab.studies.ablations import CLAIMED
 from trm_minimal.lab.studies.compare import Difference
 from trm_minimal.layers import transformer
 from trm_minimal.schedules import warmup
@@ -485,7 +486,7 @@ for (name, seed), record in sorted(again.items()):
 # (notebook 06).
 
 # %% tags=["figure"]
-noise_mazes = maze.load("maze-6x6-noise", symmetries=maze.none)
+noise_mazes = maze.load("maze-6x6-noise", symmetries=maze.no_symmetries)
 turned, ruled = maze.plain_eightfold(noise_mazes.train), maze.relabelled(noise_mazes.train)
 follow = (turned.labels_NL == ruled.labels_NL).all(1).view(-1, 8)
 differ = (turned.labels_NL != ruled.labels_NL).sum(1).view(-1, 8)[:, 2]

@@ -1,7 +1,8 @@
 """Exercise 3.2: a recorder of calls that forgets something between two rounds."""
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_tapes, states
+from trm_minimal.classroom.probes import Tape, compare_tapes
+from trm_minimal.classroom.watched import shown
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """
@@ -40,9 +41,9 @@ def carried(net, x, y, z, n, T):
 
 def probe(f):
     for n, T in ((1, 1), (3, 1), (2, 2), (1, 3), (2, 3)):
-        mine, right = (Tape(**states("x", "y", "z")) for _ in range(2))
-        seen = f(mine, *states("x", "y", "z").values(), n, T)
-        wanted = carried(right, *states("x", "y", "z").values(), n, T)
+        mine, right = Tape(), Tape()
+        seen = f(mine, *mine.states, n, T)
+        wanted = carried(right, *right.states, n, T)
         count = T * (n + 1)
         refuse_unless(
             len(mine.calls) == count,
@@ -59,6 +60,8 @@ def probe(f):
         kind = type(seen).__name__
         refuse_unless(isinstance(seen, list | tuple), f"it returns {kind}; it should return the list of pairs")
         refuse_unless(len(seen) == count, f"the list has {len(seen)} pairs for {count} calls; keep one for each call")
+        pairs = all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in seen)
+        refuse_unless(pairs, f'it holds {shown(seen[0])}; pairs are wanted, ("z", state) or ("y", state)')
         said = [(name, mine.say(state)) for name, state in seen]
         expected = [(name, right.say(state)) for name, state in wanted]
         refuse_unless(said == expected, f"the list is {said}, but the states came in the order {expected}")

@@ -11,8 +11,8 @@ scale and goes backward; makes the gradients their true size again; shortens the
 if it is longer; lets the scaler step, which leaves the step out after an overflow; lets the scaler adjust its scale;
 and clears the gradients. It returns nothing.
 
-You need `scaler.scale(loss)`, `scaler.unscale_(optimizer)`, `nn.utils.clip_grad_norm_(parameters, clip)`,
-`scaler.step(optimizer)` and `scaler.update()`. A scaler that is switched off, as for float32, takes the same calls and
+You need, by the alphabet, `nn.utils.clip_grad_norm_(parameters, clip)`, `scaler.scale(loss)`, `scaler.step(optimizer)`,
+`scaler.unscale_(optimizer)` and `scaler.update()`. A scaler that is switched off, as for float32, takes the same calls and
 changes nothing.
 """
 SCALE = 1024.0
@@ -71,11 +71,8 @@ class Watched(torch.amp.GradScaler):
 
     def update(self, new_scale=None):
         self.note("update")
-        refuse_unless(
-            any(what == "step" for what, _ in self.tape),
-            "scaler.update() comes before scaler.step(): the scale is adjusted when the step has been tried",
-        )
-        super().update(new_scale)
+        if "step" in [what for what, _ in self.tape]:  # else it is refused, once all calls are known
+            super().update(new_scale)
 
 
 class WatchedSGD(torch.optim.SGD):
@@ -117,19 +114,25 @@ def loss_of(model: nn.Module, inputs: Tensor, size: float) -> Tensor:
 def probe(f):
     for clip in (0.5, 2.0):
         check_calls(f, clip)
+    check_short(f)
     check_overflow(f)
     check_several(f)
 
 
 def check_calls(f, clip):
     model, optimizer, scaler, inputs = scene()
-    true = torch.cat([g.flatten() for g in torch.autograd.grad(loss_of(model, inputs, 30.0), list(model.parameters()))])
-    before = numbers(model)
+    with torch.enable_grad():
+        shares = torch.autograd.grad(loss_of(model, inputs, 30.0), list(model.parameters()))
+    true, before = torch.cat([share.flatten() for share in shares]), numbers(model)
     f(model, optimizer, scaler, loss_of(model, inputs, 30.0), clip)
     calls = [what for what, _ in scaler.tape]
     at = dict(scaler.tape)
     refuse_unless(calls != [], "it never asks the scaler for anything")
     refuse_unless("step" in calls, "it never lets the scaler step, so the weights stay as they are")
+    refuse_unless(
+        "update" not in calls[: calls.index("step")],
+        "scaler.update() comes before scaler.step(): the scale is adjusted when the step has been tried",
+    )
     grown = at["step"].norm() / true.norm()
     refuse_unless(
         "unscale_" in calls,
@@ -162,10 +165,25 @@ def check_calls(f, clip):
     refuse_unless(moved and len(calls) == 4, f"it calls the scaler's {', '.join(calls)}: four calls, once each, do it")
 
 
+def check_short(f):
+    """A gradient that is not longer than clip goes into the step as it is."""
+    model, optimizer, scaler, inputs = scene()
+    f(model, optimizer, scaler, loss_of(model, inputs, 1.0), 1e3)
+    length = dict(scaler.tape)["step"].norm()
+    refuse_unless(
+        length < 900,
+        f"a gradient shorter than clip = 1,000 is lengthened to {length:,.0f}; only a longer one is changed",
+    )
+
+
 def check_overflow(f):
     model, optimizer, scaler, inputs = scene()
     before = numbers(model)
     f(model, optimizer, scaler, loss_of(model, inputs, float("inf")), 1.0)
+    refuse_unless(
+        "step" in [what for what, _ in scaler.tape],
+        "after an overflow it leaves out scaler.step by itself; call it always, since the scaler knows best when to skip",
+    )
     refuse_unless(torch.equal(numbers(model), before), "after an overflow the weights must stay as they are")
     halved = scaler.get_scale() == SCALE / 2
     refuse_unless(halved, f"after an overflow the scale is {scaler.get_scale():.0f}; half of {SCALE:.0f} is right")
@@ -288,6 +306,26 @@ def clears_too_early(model, optimizer, scaler, loss, clip):
     scaler.update()
 
 
+def always_to_clip(model, optimizer, scaler, loss, clip):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    length = nn.utils.clip_grad_norm_(model.parameters(), clip)
+    for weight in model.parameters():
+        weight.grad.mul_(clip / length.clamp(max=clip))
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+
+
+def skips_by_itself(model, optimizer, scaler, loss, clip):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    if nn.utils.clip_grad_norm_(model.parameters(), clip).isfinite():
+        scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+
+
 EXERCISE = Code(
     number="6.1",
     title="one update in mixed precision",
@@ -316,6 +354,8 @@ EXERCISE = Code(
         steps_by_itself: "ask the scaler",
         never_updates: "the scale would never change",
         updates_first: "has been tried",
+        always_to_clip: "is lengthened to",
+        skips_by_itself: "leaves out scaler.step by itself",
         never_clears: "the next backward adds",
         clears_too_early: "the gradients are gone",
     },

@@ -6,6 +6,7 @@ from statistics import NormalDist, mean, pstdev, stdev
 from scipy.stats import t
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.watched import explained, shown
 from trm_minimal.lab.studies import compare
 from trm_minimal.lab.studies.compare import Difference
 
@@ -32,17 +33,19 @@ def numbers(found) -> tuple:
     refuse_unless(found is not None, "it returns nothing; a Difference is wanted")
     refuse_unless(
         isinstance(found, tuple) and getattr(found, "_fields", ()) == ("mean", "low", "high", "n"),
-        f"it returns {found!r}; a Difference, with mean, low, high and n, is wanted",
+        f"it returns {shown(found)}; a Difference, with mean, low, high and n, is wanted",
     )
     return tuple(float(part) for part in found)
 
 
 def probe(f):
-    check_pairs(f, OURS, THEIRS)
+    with explained(KeyError, "it asks for a seed that only one of the two has ({error}); skip what is not in both"):
+        check_pairs(f, OURS, THEIRS)
+    check_pairs(f, {0: 0.2, 1: 0.0, 2: 0.5}, {0: 0.0, 1: 0.1, 2: 0.1})
     check_pairs(f, {seed: 0.5 + 0.01 * seed**2 for seed in range(6)}, dict.fromkeys(range(6), 0.5))
     check_pairs(f, {3: 0.25, 4: 0.85}, {4: 0.5, 3: 0.5})
     for ours, theirs, n in (({0: 0.6, 1: 0.9}, {0: 0.5}, 1), ({0: 0.6}, {1: 0.5}, 0), ({}, {}, 0)):
-        value, low, high, count = numbers(f(dict(ours), dict(theirs)))
+        value, low, high, count = numbers(f(ours, theirs))
         refuse_unless(count == n, f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs; {n} is right")
         refuse_unless(
             (low, high) == (-math.inf, math.inf),
@@ -56,7 +59,7 @@ def check_pairs(f, ours, theirs):
     seeds = sorted(ours.keys() & theirs.keys())
     gaps = [ours[seed] - theirs[seed] for seed in seeds]
     n, s, value = len(gaps), stdev(gaps), mean(gaps)
-    found, low, high, count = numbers(f(dict(ours), dict(theirs)))
+    found, low, high, count = numbers(f(ours, theirs))
     refuse_unless(not math.isclose(found, -value), f"the mean is {found:.3f}: the sign is turned; ours minus theirs")
     told = f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs with the mean {found:.3f}"
     refuse_unless(
@@ -141,6 +144,14 @@ def sure_of_one(ours, theirs):
     return of_gaps(gaps)
 
 
+def any_seed(ours, theirs):
+    return of_gaps([ours[seed] - theirs[seed] for seed in ours])
+
+
+def no_score_of_zero(ours, theirs):
+    return of_gaps([ours[seed] - theirs[seed] for seed in ours if theirs.get(seed)])
+
+
 def plain_tuple(ours, theirs):
     return tuple(of_gaps(gaps_of(ours, theirs)))
 
@@ -162,7 +173,7 @@ EXERCISE = Code(
     probe=probe,
     wrong={
         turned: "the sign is turned",
-        by_position: "only a seed that both have is a pair",
+        by_position: "of seeds [0, 1, 2, 5] and [2, 1, 0, 7] it makes 4 pairs",
         normal_quantile: "for very many seeds",
         one_sided: "another 5 % below",
         one_degree_more: "degrees of freedom",
@@ -170,6 +181,8 @@ EXERCISE = Code(
         population: "pstdev divides by n",
         unpaired: "what unpaired seeds would give",
         sure_of_one: "claim nothing",
+        any_seed: "skip what is not in both",
+        no_score_of_zero: "of seeds [0, 1, 2] and [0, 1, 2] it makes 2 pairs",
         plain_tuple: "with mean, low, high and n",
     },
     names="import math\nfrom statistics import mean, stdev\n\nfrom scipy.stats import t\n\n"
