@@ -37,6 +37,7 @@ def probe(f):
     check_end(f)
     check_exploration(f)
     check_minimum(f)
+    check_two_draws(f)
     check_draws(f)
     check_one_step(f)
 
@@ -53,8 +54,8 @@ def check_rule_without_exploration(f):
     for q, halts, why in (
         (5.0, True, "rule 1 lets it halt"),
         (-5.0, False, "rule 1 says above 0, and nothing else makes it halt yet"),
-        (0.3, True, "q is a logit: 0 stands for a probability of one half, so do not ask for more"),
-        (-0.3, False, "q is a logit, not a probability: 0 stands for one half"),
+        (0.01, True, "q is a logit: 0 stands for a probability of one half, so do not ask for more"),
+        (-0.01, False, "q is a logit, not a probability: 0 stands for one half"),
         (0.0, False, "exactly 0 is not above 0"),
     ):
         for steps in (1, 2, 15):
@@ -118,9 +119,10 @@ def check_exploration(f):
         abs(held[0] - 0.25) < 0.025,
         f"with exploration 0.25, {held[0]:.0%} of the sure slots go on after step 1; a quarter should: m is at least 2",
     )
-    default = 1 - float(f(torch.ones(MANY), torch.ones(MANY), 16, fresh()).double().mean())
+    sure_B = torch.ones(10 * MANY)
+    default = 1 - float(f(sure_B, sure_B, 16, fresh()).double().mean())
     refuse_unless(
-        abs(default - 0.1) < 0.02, f"unless told otherwise, {default:.0%} of the slots explore; keep exploration=0.1"
+        abs(default - 0.1) < 0.005, f"unless told otherwise, {default:.1%} of the slots explore; keep exploration=0.1"
     )
 
 
@@ -138,6 +140,16 @@ def check_minimum(f):
                 abs(halted - right) < 0.025,
                 f"{told}, and {right:.0%} is right: m is one of {N_sup - 1} values, 2 to {N_sup}, both included",
             )
+
+
+def check_two_draws(f):
+    """Who explores says nothing about m: a quarter explores, and of these all with m up to 8 halt."""
+    halted, right = share(f, 5.0, 8, 16, 0.25), 0.75 + 0.25 * 7 / 15
+    refuse_unless(
+        abs(halted - right) < 0.025,
+        f"with exploration 0.25, {halted:.0%} of the sure slots halt after step 8 of 16, and {right:.0%} is right: who "
+        "explores and how long hang together; draw two numbers for each slot",
+    )
 
 
 def check_draws(f):
@@ -222,6 +234,12 @@ def nothing_to_draw(q_B, steps_B, N_sup, generator, exploration=0.1):
     return confident(q_B, steps_B, N_sup, generator, exploration) | (steps_B >= N_sup)
 
 
+def one_number_for_both(q_B, steps_B, N_sup, generator, exploration=0.1):
+    uniform_B = torch.rand(len(q_B), generator=generator)
+    too_early = (uniform_B < exploration) & (steps_B < 2 + (uniform_B * (N_sup - 1)).floor())
+    return (q_B > 0) & ~too_early | (steps_B >= N_sup)
+
+
 def global_draws(q_B, steps_B, N_sup, generator, exploration=0.1):
     return halting.halt_by_q(q_B, steps_B, N_sup, None, exploration)
 
@@ -287,6 +305,7 @@ EXERCISE = Code(
         seeded_inside: "two calls in a row",
         default_changed: "keep exploration=0.1",
         later_than_m: "m itself counts",
+        one_number_for_both: "draw two numbers for each slot",
         nothing_to_draw: "torch.randint fails",
         two_at_least: "goes on after its only step",
         one_for_all: "for 3 slots it returns the shape",

@@ -50,8 +50,8 @@ def rows(tokens_NL: Tensor) -> list[tuple[int, ...]]:
 
 def probe(f):
     many = mazes(6, 12, 0)
-    for puzzles, rows in ((many, slice(None)), (many, [0, 1, 0]), (mazes(20, 1, 1), slice(None))):
-        check_copies(f, Puzzles(*(tokens_NL[rows].clone() for tokens_NL in puzzles)))
+    for puzzles, chosen in ((many, slice(None)), (many, [0, 1, 0]), (mazes(20, 1, 1), slice(None))):
+        check_copies(f, Puzzles(*(tokens_NL[chosen].clone() for tokens_NL in puzzles)))
 
 
 def check_copies(f, puzzles: Puzzles):
