@@ -150,7 +150,9 @@ def mistakes(node: ast.AST) -> Iterator[ast.AST]:
 
 def cuts(node: ast.AST) -> Iterator[ast.AST]:
     """What may stand in the place of a node and cuts a gradient off."""
-    is_value = isinstance(node, ast.Call | ast.BinOp) or isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    is_value = isinstance(node, ast.Call | ast.BinOp) or (
+        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    )
     if is_value and not ast.unparse(node).endswith(".detach()"):
         yield expression(f"({ast.unparse(node)}).detach()")
     computes = any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node))

@@ -11,6 +11,7 @@ from trm_minimal.lab import bench
 from trm_minimal.lab.recipes import by_name
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.schedules import Depth, constant, curriculum
+from trm_minimal.train import train_step
 
 
 def tiny(**changes):
@@ -47,6 +48,19 @@ def test_a_step_takes_longer_with_more_calls():
     task = recipe.task()
     least, most = (replace(recipe, depth=constant(*depth)) for depth in (Depth(1, 1), Depth(6, 3)))
     assert bench.step_seconds(most, task, "cpu", 5) > 2 * bench.step_seconds(least, task, "cpu", 5)
+
+
+def test_the_recipes_own_update_is_timed_and_more_steps_than_the_recipe_has():
+    steps = []
+
+    def update(recipe, state):
+        steps.append(state.step)
+        return train_step(recipe, state)
+
+    recipe = tiny(update=update, steps=2)
+    assert bench.step_seconds(recipe, recipe.task(), "cpu", 4) > 0
+    assert steps == [*range(bench.WARM_UP + 4)]
+    assert bench.step_flop(recipe, recipe.task(), "cpu") > 0 and steps[-1] == 0
 
 
 def test_the_words_hold_the_numbers(monkeypatch):

@@ -18,11 +18,12 @@ import torch
 from safetensors.torch import save_file
 
 from trm_minimal.__main__ import main
+from trm_minimal.engine import checkpoint
 from trm_minimal.evaluate import answer
-from trm_minimal.lab import recipes
-from trm_minimal.lab.records import check, provenance, runs
+from trm_minimal.lab import recipes, weights
+from trm_minimal.lab.records import check, provenance, runs, score
 from trm_minimal.layers import mlp_mixer
-from trm_minimal.schedules import Depth, constant
+from trm_minimal.schedules import constant
 from trm_minimal.tasks import files, maze, sudoku
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +33,7 @@ MAZE = files.read_csv(files.PUZZLES / "maze-9x9" / "test.csv")[0].question
 
 def small(recipe, **changes):
     """A recipe of a second or two."""
-    parts = {"dim": 16, "block": partial(mlp_mixer, multiple=16), "depth": constant(2, 2), "test_depth": Depth(2, 2),
+    parts = {"dim": 16, "block": partial(mlp_mixer, multiple=16), "depth": constant(2, 2),
              "N_sup": 3, "steps": 20, "batch": 16, "eval_every": 10, "eval_puzzles": 20, "ema": 0.5,
              "precision": torch.float32}  # fmt: skip
     return replace(recipe, **(parts | changes))
@@ -92,7 +93,8 @@ def refused(capsys, room, *words):
     assert main([str(word) for word in words]) == 2
     told = capsys.readouterr()
     error = re.sub(r".*\r", "", told.err)  # a progress bar
-    assert told.out == "" and is_one_sentence(error), error
+    assert re.fullmatch(r"(\d+ training puzzles of .*\n)?", told.out)  # said before a state is read
+    assert is_one_sentence(error), error
     assert tree(room) == before
     return error
 
@@ -102,7 +104,7 @@ def refused(capsys, room, *words):
 
 @pytest.mark.parametrize(
     "words, told",
-    [([], ["doctor", "recipes", "data", "train", "bench", "evaluate", "solve", "Exit code"]), (["doctor"], ["check"]),
+    [([], ["doctor", "recipes", "data", "train", "bench", "evaluate", "solve", "exit codes"]), (["doctor"], ["check"]),
      (["recipes"], ["recipes sudoku_4x4"]), (["data"], ["list", "make", "build"]), (["data", "list"], ["sha256"]),
      (["data", "make"], ["--givens", "data make maze"]), (["data", "build"], ["official"]),
      (["train"], ["--resume", "--record", "--data-dir", "train sudoku_4x4"]),
@@ -121,6 +123,15 @@ def test_every_option_is_explained_or_lists_its_choices(capsys):
             main([*words, "--help"])
         for option, rest in re.findall(r"\n  (--[\w-]+)([^\n]*(?:\n {6,}[^\n]*)*)", capsys.readouterr().out):
             assert re.search(r"\{|  +\w|\n +\w", rest) or option == "--seed", (words, option)
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    for words, told in (([], "COMMAND"), (["data"], "WHAT")):
+        assert main(words) == 0
+        shown = capsys.readouterr().out
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        assert told in shown and shown == capsys.readouterr().out
 
 
 # What works.
@@ -195,9 +206,9 @@ def test_train_in_a_process_then_evaluate_its_weights(room, capsys):
     assert done.returncode == 0, done.stderr
     assert re.search(r"step 4: loss \d.*\nvalidation: 0\.\d+ exact with EMA weights", done.stdout)
     assert re.search(r"\d+ s, \d+ puzzles/s without validation, peak memory [1-9]\d+ MiB\n", done.stdout)
-    weights = room / "runs" / "sudoku_4x4" / "cpu-1" / "weights.safetensors"
-    assert runs.load_model(weights)[2]["step"] == 4
-    assert main(["evaluate", str(weights), "--limit", "7", "--json", "--N-sup", "2"]) == 0
+    path = room / "runs" / "sudoku_4x4" / "cpu-1" / "weights.safetensors"
+    assert weights.load_model(path)[2]["step"] == 4
+    assert main(["evaluate", str(path), "--limit", "7", "--json", "--N-sup", "2"]) == 0
     told = capsys.readouterr().out
     assert json.loads(told)["n"] == 7 and told.count("\n") == 1
 
@@ -209,11 +220,11 @@ def test_evaluate_agrees_with_an_independent_count(name, trained, room, capsys):
     folder = {"sudoku": "sudoku-4x4", "maze": "maze-9x9"}[name]
     rows = files.read_csv(files.PUZZLES / folder / "validation.csv")[:9]
     files.write_csv(path, rows)
-    checkpoint = getattr(trained, name)
-    assert main(["evaluate", str(checkpoint), "--puzzles", str(path), "--json", "--N-sup", "4"]) == 0
+    trained_path = getattr(trained, name)
+    assert main(["evaluate", str(trained_path), "--puzzles", str(path), "--json", "--N-sup", "4"]) == 0
     told = json.loads(capsys.readouterr().out)
 
-    model, recipe, _ = runs.load_model(checkpoint)
+    model, recipe, _ = weights.load_model(trained_path)
     symbols = {"sudoku": sudoku.FOUR.symbols, "maze": maze.SYMBOLS}[name]
     inputs_NL = torch.tensor([[symbols.index(c) for c in row.question] for row in rows], dtype=torch.uint8)
     steps = [
@@ -251,9 +262,21 @@ def test_evaluate_by_rating(trained, room, capsys):
     assert len(told["exact_flags"]) == 5 and told["exact_flags"].count("1") == round(5 * told["exact"])
     assert main(words) == 0
     assert len(re.findall(r"^rating from +\d+: \d\.\d{4} of \d, ", capsys.readouterr().out, re.MULTILINE)) == 4
-    assert "name it with --puzzles" in refused(capsys, room, "evaluate", str(trained.sudoku), "--by-rating")
-    files.write_csv(room / "rated.csv", [*rated[:2], rated[2]._replace(rating="hard")])
-    assert "rated.csv, line 4: the rating 'hard' is no whole number" in refused(capsys, room, *words)
+    files.write_csv(room / "rated.csv", [row._replace(rating=f"{row.rating}.5") for row in rated])
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["by_rating"] == told["by_rating"]
+
+
+def test_ratings_are_looked_at_before_anything_is_scored(trained, room, capsys, monkeypatch):
+    monkeypatch.setattr(score, "score", lambda *arguments, **options: pytest.fail("scored"))
+    words = ["evaluate", str(trained.sudoku), "--by-rating"]
+    assert "name it with --puzzles" in refused(capsys, room, *words)
+    rows = files.read_csv(files.PUZZLES / "sudoku-4x4" / "validation.csv")[:3]
+    for bad in ("hard", "nan", "inf", "-1", "9" * 5000, ""):
+        rated = [*rows[:2], rows[2]._replace(rating=bad)]
+        files.write_csv(room / "rated.csv", rated)
+        told = refused(capsys, room, *words, "--puzzles", "rated.csv")
+        assert f"rated.csv, line 4: the rating {bad[:20]!r} is no number from 0" in told
 
 
 def test_evaluate_in_another_precision(trained, capsys):
@@ -275,11 +298,11 @@ def test_evaluate_counts_any_shortest_path_and_the_labelled_one_as_exact(trained
     files.write_csv(room / "two.csv", [files.Row("", question, labelled, "")] * 3)
     tokens_NL = torch.tensor([[maze.SYMBOLS.index(c) for c in text] for text in (labelled, other, detour)])
 
-    def answers(model, inputs_NL, N_sup, depth, progress, precision):
+    def answers(model, inputs_NL, N_sup, depth, **options):
         return SimpleNamespace(tokens_SNL=tokens_NL.to(torch.uint8).unsqueeze(0), q_SN=torch.ones(1, 3))
 
-    monkeypatch.setattr(runs, "answer", answers)
-    monkeypatch.setattr(runs, "require_fit", lambda model, task: None)
+    monkeypatch.setattr(score, "answer", answers)
+    monkeypatch.setattr(weights, "require_fit", lambda model, task: None)
     assert main(["evaluate", str(trained.maze), "--puzzles", "two.csv", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["exact"], told["any_solution"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
@@ -317,7 +340,7 @@ def test_solve_prints_every_step_of_a_real_sudoku(trained, capsys, empty):
     question = files.read_csv(files.PUZZLES / "sudoku-generated" / "test.csv")[0].question
     assert main(["solve", str(trained.nine), question.replace(".", empty), "--N-sup", "2"]) == 0
     told = capsys.readouterr().out
-    check_solve(told, question, partial(sudoku.draw, sudoku.NINE), *runs.load_model(trained.nine)[:2], steps=2)
+    check_solve(told, question, partial(sudoku.draw, sudoku.NINE), *weights.load_model(trained.nine)[:2], steps=2)
     assert told.rstrip().splitlines()[-1] == "not solved: the answer breaks the rules"
 
 
@@ -326,7 +349,7 @@ def test_solve_reads_a_maze_from_a_file(trained, room, capsys, line_end):
     text = line_end.join(MAZE[i : i + 9] for i in range(0, 81, 9)) + line_end
     (room / "maze.txt").write_bytes(b"\xef\xbb\xbf" + text.encode())  # as some editors save it
     assert main(["solve", str(trained.maze), "maze.txt"]) == 0
-    check_solve(capsys.readouterr().out, MAZE, partial(maze.draw, 9), *runs.load_model(trained.maze)[:2], steps=3)
+    check_solve(capsys.readouterr().out, MAZE, partial(maze.draw, 9), *weights.load_model(trained.maze)[:2], steps=3)
     shutil.copy("maze.txt", "maze")  # a file needs no ending
     assert main(["solve", str(trained.maze), "maze"]) == 0
 
@@ -340,10 +363,10 @@ def test_solve_takes_the_first_puzzle_of_a_csv(trained, room, capsys):
 
 
 def test_solve_chooses_the_shipped_checkpoint_by_the_board(trained, room, capsys, monkeypatch):
-    monkeypatch.setattr(runs, "CHECKPOINTS", trained.folder / "shipped")
-    runs.CHECKPOINTS.mkdir(exist_ok=True)
+    monkeypatch.setattr(weights, "CHECKPOINTS", trained.folder / "shipped")
+    weights.CHECKPOINTS.mkdir(exist_ok=True)
     for name in ("maze", "nine", "sudoku"):
-        shutil.copy(getattr(trained, name), runs.CHECKPOINTS / f"{name}.safetensors")
+        shutil.copy(getattr(trained, name), weights.CHECKPOINTS / f"{name}.safetensors")
     for name, puzzle in (("sudoku", FOUR), ("maze", MAZE)):
         assert main(["solve", puzzle]) == 0
         chosen = capsys.readouterr().out
@@ -373,7 +396,7 @@ def test_a_finished_run_resumed_stays_as_it_is(trained, room):
     "puzzle, reason",
     [
         (FOUR[:-1], "boards of 15 cells"),
-        (FOUR[:-1] + "x", "'x' in row 4, column 4"),
+        (FOUR[:-1] + "y", "'y' in row 4, column 4"),
         (FOUR[:-1] + "5", "'5' in row 4, column 4"),
         ("11" + FOUR[2:], "1 twice in one row"),
         ("1" + "." * 15, "has several solutions"),
@@ -420,7 +443,9 @@ def bad(trained, room):
     torch.save({"w": torch.ones(2)}, room / "torch.safetensors")
     save_file({"w": torch.ones(2)}, room / "foreign.safetensors")
     save_file({"w": torch.ones(2)}, room / "elsewhere.safetensors", metadata={"facts": '{"kind": "weights"}'})
-    save_file({"w": torch.ones(2)}, room / "wide.safetensors", metadata=metadata(good, header))
+    facts = json.loads(metadata(good, header)["facts"])
+    tokens = {"tokens_VD": torch.ones(facts["vocab_size"], 2)}
+    checkpoint.save(room / "wide.safetensors", tokens, facts)
     shutil.copy(trained.folder / "sudoku" / "state.safetensors", room / "state.safetensors")
     (room / "folder.safetensors").mkdir()
     text = (files.PUZZLES / "sudoku-4x4" / "test.csv").read_text().splitlines(keepends=True)
@@ -446,8 +471,8 @@ def metadata(content, header):
         ("header.safetensors", "not a whole safetensors file"),
         ("noise.safetensors", "not a whole safetensors file"),
         ("empty.safetensors", "not a whole safetensors file"),
-        ("pickle.safetensors", "not a whole safetensors file"),
-        ("torch.safetensors", "not a whole safetensors file"),
+        ("pickle.safetensors", "pickle.safetensors is a pickle"),
+        ("torch.safetensors", "torch.safetensors is a pickle"),
         ("foreign.safetensors", "written by another program"),
         ("elsewhere.safetensors", "does not say its recipe"),
         ("wide.safetensors", "is of another recipe"),
@@ -532,8 +557,8 @@ def test_runs_that_are_there_and_runs_that_are_not(trained, room, capsys):
     train = ["train", "tiny_sudoku", "--out"]
     assert "run already holds a run; go on with it by --resume" in refused(capsys, room, *train, "run")
     assert "holds no run to resume" in refused(capsys, room, *train, "elsewhere", "--resume")
-    assert "with another recipe" in refused(capsys, room, *train, "run", "--resume", "--batch", "5")
-    assert "with another seed" in refused(capsys, room, *train, "run", "--resume", "--seed", "5")
+    assert "with another recipe.batch;" in refused(capsys, room, *train, "run", "--resume", "--batch", "5")
+    assert "with another seed;" in refused(capsys, room, *train, "run", "--resume", "--seed", "5")
     for out in ("file", "full"):
         assert f"{out} is there already" in refused(capsys, room, *train, out)
     for out in ("file/below", "/proc/below/it"):
@@ -572,10 +597,13 @@ def test_data_make_refuses_and_leaves_no_folder(words, reason, room, capsys):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["learn"], ["data"], ["train"], ["train", "tiny_sudoku", "--steps", "0"], ["evaluate"], ["solve"],
+    [["learn"], ["train"], ["train", "tiny_sudoku", "--steps", "0"], ["evaluate"], ["solve"],
      ["train", "tiny_sudoku", "--steps", "2.5"], ["train", "tiny_sudoku", "--batch", "9" * 20],
      ["train", "tiny_sudoku", "--seed", "-1"], ["train", "tiny_sudoku", "--seed", "9" * 20],
-     ["train", "tiny_sudoku", "--threads", "²"], ["train", "tiny_sudoku", "--device", "tpu"],
+     ["train", "tiny_sudoku", "--threads", "²"], ["train", "tiny_sudoku", "--threads", "9999"],
+     ["train", "tiny_sudoku", "--batch", "1000000"], ["data", "make", "maze", "new", "--size", "10001"],
+     ["sweep", "parity", "--jobs", "999"], ["solve", "x", "--N-sup", "99999"], ["bench", "x", "--steps", "999999"],
+     ["train", "tiny_sudoku", "--device", "tpu"],
      ["train", "tiny_sudoku", "--precision", "fp8"], ["train", "tiny_sudoku", "--eval-every", "0"],
      ["evaluate", "x", "--limit", "0"], ["evaluate", "x", "--N-sup", "0"], ["data", "make", "chess", "new"],
      ["data", "make", "maze", "new", "--test", "0"], ["data", "make", "maze", "new", "--seed", "-1"]],
@@ -596,8 +624,9 @@ def test_divergence_ends_with_1_and_names_the_step(room, capsys):
 
 FULL_DISK = """
 import resource, sys
+from trm_minimal.engine import checkpoint
 from trm_minimal.__main__ import main
-from trm_minimal.lab import recipes
+from trm_minimal.lab import recipes, weights
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
 make = main(["data", "make", "sudoku", "deep/new", "--size", "4", "--train", "300"])
 small = recipes.replace(recipes.sudoku_4x4(), dim=16, steps=1, batch=2, eval_puzzles=2)
@@ -611,10 +640,11 @@ def test_a_full_disk_is_one_sentence_in_a_process(room):
     line = [sys.executable, "-c", FULL_DISK]
     done = subprocess.run(line, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
     errors = [line.rpartition("\r")[2] for line in done.stderr.splitlines() if "error" in line or "Error" in line]
-    assert done.returncode == 22 and len(errors) == 2 and done.stdout == "", done.stderr
+    assert done.returncode == 22 and len(errors) == 2, done.stderr
+    assert done.stdout == "1736 training puzzles of sudoku-4x4, 250 for validation\n"
     assert errors[0] == "error: cannot write deep/new (File too large); choose a folder that is writable and has room"
     assert errors[1].startswith("error: cannot write run/state.safetensors: ")
-    assert list(room.rglob("*")) == [room / "run"]
+    assert list(room.rglob("*")) == []
 
 
 def test_bad_input_in_a_process(trained, room):
@@ -638,7 +668,7 @@ def repository(room, monkeypatch):
     (root / "trm_minimal" / "a.py").write_text("x = 1\n")
     for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "c"]):
         subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
-    monkeypatch.setattr(runs, "ROOT", root)
+    monkeypatch.setattr(provenance, "ROOT", root)
     monkeypatch.setattr(runs, "RUNS", root / "data" / "runs")
     return root
 
@@ -714,4 +744,4 @@ def test_the_published_puzzles_train_and_are_scored(
 
 
 def checkpoint_curve(folder):
-    return runs.checkpoint.load(folder / "state.safetensors")[1]["curve"]
+    return checkpoint.load(folder / "state.safetensors")[1]["curve"]

@@ -1,6 +1,8 @@
 """Scores by hand on small tensors; and `answer` is deep supervision, whatever the batch, and touches nothing."""
 
 import math
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -114,3 +116,39 @@ def test_the_progress_sees_every_batch_once(model, inputs_NL):
 
     answer(model, inputs_NL, 1, Depth(1, 1), batch=4, progress=watch)
     assert seen == [4, 4, 3]
+
+
+MEMORY = """
+import resource
+import torch
+from trm_minimal.evaluate import answer
+from trm_minimal.model import TinyRecursiveModel
+
+class Sum(torch.nn.Module):
+    def __init__(self, *parts):
+        super().__init__()
+
+    def forward(self, state, injection):
+        return state + injection
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+torch.set_num_threads(1)
+model = TinyRecursiveModel(11, 81, net=Sum)
+inputs_NL = torch.ones(128, 81, dtype=torch.uint8)
+answer(model, inputs_NL[:1], 1, (1, 1))
+before = peak()
+answer(model, inputs_NL, 128, (1, 1))
+print(peak() - before)
+"""
+
+
+def test_the_memory_of_an_evaluation_does_not_grow_with_its_steps():
+    """The paper's width, batch 128, N_sup = 128: the states of all steps would take 6.5 GB.
+
+    The net is a stand-in: its own activations live for a call, however many there are.
+    """
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 0.02 < float(done.stdout) < 0.5  # GB; x, y, z and a sum take 25 MB each

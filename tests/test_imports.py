@@ -20,7 +20,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 CORE = sorted(path for path in PACKAGE.glob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 DRAWING = {"matplotlib", "seaborn", "pandas", "ipywidgets", "IPython"}
 OURS = {  # what each file of the core may import of the package
-    "checkpoint": {"errors"},
     "ema": set(),
     "errors": set(),
     "evaluate": {"model", "schedules"},
@@ -31,7 +30,7 @@ OURS = {  # what each file of the core may import of the package
     "recurrence": set(),
     "recursion": set(),
     "schedules": set(),
-    "state": {"engine", "checkpoint", "ema", "errors", "halting", "model"},
+    "state": {"engine", "ema", "errors", "halting", "model"},
     "train": {"engine", "evaluate", "halting", "state"},
 }
 ROOMS = {  # a room may import the rooms named and itself
@@ -146,7 +145,7 @@ def test_the_core_is_read_in_one_sitting():
     counts = {path.name: lines_to_read(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
     commands = counts.pop("__main__.py")
     assert len((PACKAGE / "train.py").read_text(encoding="utf-8").splitlines()) <= 150
-    assert commands <= 300 and sum(counts.values()) <= 700, counts | {"__main__.py": commands}
+    assert commands <= 300 and sum(counts.values()) <= 750, counts | {"__main__.py": commands}
 
 
 def forbidden(source: str) -> set[str]:

@@ -6,16 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from trm_minimal.lab.parts.positions import GridRotary
 from trm_minimal.layers import (
     TRUNCATED_STD,
-    GridRotary,
     Linear,
+    NoRotation,
     PostNorm,
     Rotary,
     SelfAttention,
     SwiGLU,
     Transposed,
-    Unrotated,
     mlp_mixer,
     rms_norm,
     transformer,
@@ -46,7 +46,7 @@ def test_swiglu_by_hand():
 
 
 def test_attention_by_hand_without_positions():
-    part, x = SelfAttention(8, 5, heads=2, rotation=Unrotated), random(1, 5, 8)
+    part, x = SelfAttention(8, 5, heads=2, rotation=NoRotation), random(1, 5, 8)
     q, k, v = (x @ part.qkv.weight.T).split(8, dim=-1)
     heads = []
     for h in (slice(0, 4), slice(4, 8)):
@@ -57,7 +57,7 @@ def test_attention_by_hand_without_positions():
 
 def test_attention_without_positions_does_not_know_the_order_and_with_rotary_does():
     x, order = random(1, 6, 16), torch.tensor([3, 1, 5, 0, 2, 4])
-    plain, rotary = SelfAttention(16, 6, 2, Unrotated), SelfAttention(16, 6, 2, Rotary)
+    plain, rotary = SelfAttention(16, 6, 2, NoRotation), SelfAttention(16, 6, 2, Rotary)
     torch.testing.assert_close(plain(x[:, order]), plain(x)[:, order])
     assert (rotary(x[:, order]) - rotary(x)[:, order]).abs().max() > 0.01
 

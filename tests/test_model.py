@@ -5,20 +5,20 @@ from functools import partial
 import pytest
 import torch
 
-from trm_minimal.layers import Unrotated, mlp_mixer, transformer
+from trm_minimal.lab.parts.positions import RowColumnPositions
+from trm_minimal.layers import NoRotation, mlp_mixer, transformer
 from trm_minimal.model import (
     FixedInit,
     LearnedPositions,
     NoPositions,
     RandomInit,
-    RowColumnPositions,
     TinyRecursiveModel,
     ZeroInit,
     count_parameters,
 )
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual
 
-BLOCKS = [mlp_mixer, partial(transformer, heads=2), partial(transformer, heads=2, rotation=Unrotated)]
+BLOCKS = [mlp_mixer, partial(transformer, heads=2), partial(transformer, heads=2, rotation=NoRotation)]
 RECURRENCES = [Replace, Residual, partial(Residual, scale=0.1), LayerScale, FixedGate, Gated]
 POSITIONS = [NoPositions, LearnedPositions, partial(RowColumnPositions, columns=4)]
 

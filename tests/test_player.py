@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trm_minimal.lab.records import runs
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.show.frames import View
 from trm_minimal.show.player import gif, page, player
 from trm_minimal.show.trace import trace
@@ -17,7 +17,7 @@ from trm_minimal.show.trace import trace
 
 @pytest.fixture(scope="module")
 def views() -> list[View]:
-    model, recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_4x4.safetensors")
+    model, recipe, _ = load_model(CHECKPOINTS / "sudoku_4x4.safetensors")
     task = recipe.task()
     told = [trace(model, task.test.inputs_NL[2], N_sup, recipe.test_depth) for N_sup in (2, 4)]
     return [View(task, run, task.test.labels_NL[2], title=f"{run.N_sup} <steps>") for run in told]
@@ -25,6 +25,14 @@ def views() -> list[View]:
 
 def frames(html: str) -> list:
     return json.loads(re.search(r"FRAMES = (.*?);\nconst root", html, re.DOTALL).group(1))
+
+
+@pytest.mark.parametrize("uid", ["</script><b>", "<!--<script>", '"</SCRIPT >', "\u2028"])
+def test_no_name_ends_the_script(views, uid):
+    html = player(views[0], uid=uid)
+    script = re.search("<script>(.*)</script>$", html, re.DOTALL).group(1)
+    assert not re.search(r"</|<!--", script)
+    assert json.loads(re.search(r"const ID = (.*?), FRAMES", script, re.DOTALL).group(1)) == uid
 
 
 @pytest.mark.parametrize("level", ["step", "round", "call"])

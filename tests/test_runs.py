@@ -14,10 +14,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from trm_minimal.errors import BadInput
-from trm_minimal.lab import puzzles, recipes
+from trm_minimal.lab import puzzles, recipes, weights
 from trm_minimal.lab.parts.rounds import one_step
 from trm_minimal.lab.records import adopt, check, provenance, replay, runs, score
 from trm_minimal.lab.records.runs import Run
+from trm_minimal.lab.weights import CHECKPOINTS, load_model, save_weights
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.recursion import deep_recursion
 from trm_minimal.schedules import constant
@@ -100,7 +101,7 @@ def test_what_is_written_passes_every_check(folder, task, written):
     run = Run(folder)
     assert [row["step"] for row in run.curve] == [15, 30, 40] and run.curve[-1]["ema"] == written.state.curve[-1]["ema"]
     assert len(run.eval["test"]["raw"]["exact"]) == 3 and len(run.eval["test"]["ema"]["any_solution"]) == 120
-    model, recipe, facts = runs.load_model(folder / "weights.safetensors")
+    model, recipe, facts = load_model(folder / "weights.safetensors")
     assert facts["step"] == 40 and recipes.describe(recipe) == recipes.describe(tiny())
     for name, tensor in written.state.ema.model.state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name])
@@ -191,7 +192,7 @@ def test_flipped_weights_that_only_their_behaviour_betrays(folder, task, name):
 
 def test_weights_of_another_seed(folder, task, written):
     path = folder / "weights.safetensors"
-    runs.save_weights(path, written.state.ema.model, {"recipe": "tiny", "seed": 4, "step": 40})
+    save_weights(path, written.state.ema.model, {"recipe": "tiny", "seed": 4, "step": 40})
     runs.write_sums(folder)
     assert check.check_weights(Run(folder), task) == ["the weights are of another seed"]
 
@@ -320,11 +321,11 @@ def test_a_record_made_without_git_takes_its_first_steps_when_adopted(
 
 def test_a_large_net_is_kept_in_half_and_scored_as_it_is_kept(tmp_path, task, written, registered, monkeypatch):
     folder = tmp_path / "tiny" / "cpu-3"
-    monkeypatch.setattr(runs, "LARGE", 1000)
+    monkeypatch.setattr(weights, "LARGE", 1000)
     runs.write_run(folder, "tiny", tiny(), task, written.state, 3, written.env)
     sizes = [(path / "weights.safetensors").stat().st_size for path in (folder, written.folder)]
     assert sizes[0] < 0.6 * sizes[1] and red(folder, task) == set()
-    model, recipe, _ = runs.load_model(folder / "weights.safetensors")
+    model, recipe, _ = load_model(folder / "weights.safetensors")
     for name, tensor in written.state.ema.model.state_dict().items():
         assert torch.equal(tensor.half().float(), model.state_dict()[name])
     again = score.score(recipe, task, model, score.scored_sets(tiny(), task)["validation"])
@@ -426,15 +427,15 @@ def test_record_tells_nothing_of_the_machine(folder):
         assert not re.search(r"/(home|root|work|tmp|Users)\b", path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
-def test_recorded_weights_do_what_was_recorded(folder, request):
-    run = Run(folder)
+@pytest.mark.records(dict(zip(NAMES, FOLDERS, strict=True)))
+def test_recorded_weights_do_what_was_recorded(record, request):
+    run = Run(record)
     assert check.check_weights(run, task_of(run, request)) == []
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
-def test_recorded_first_steps_are_taken_again(folder, request, monkeypatch):
-    run = Run(folder)
+@pytest.mark.records(dict(zip(NAMES, FOLDERS, strict=True)))
+def test_recorded_first_steps_are_taken_again(record, request, monkeypatch):
+    run = Run(record)
     if run.superseded:  # the recipe has moved on: take its batch and steps from the record
         numbers = {name: run.recipe[name] for name in ("batch", "steps", "eval_every")}
         then = replace(recipes.by_name(run.recipe["name"]), **numbers)
@@ -458,7 +459,7 @@ def test_scores_on_harder_puzzles_are_their_flags(path, published_if_here):
         assert round(sum(row["n"] * row["exact"] for row in scored["by_rating"])) == right
         if published_if_here:
             csv = published_if_here / "sudoku-real" / scored["puzzles"]
-            model, recipe, _ = runs.load_model(path.with_name("weights.safetensors"))
+            model, recipe, _ = load_model(path.with_name("weights.safetensors"))
             task, first = puzzles.task_of_csv(csv), slice(0, 8)
             again = score.score(recipe, task, model, type(task.test)(*(tokens_NL[first] for tokens_NL in task.test)))
             assert sum(a != b for a, b in zip(flags[first], again["exact"][-1], strict=True)) <= 1
@@ -474,9 +475,9 @@ def test_the_list_of_done_runs_is_the_folders():
 
 
 def test_each_shipped_checkpoint_is_the_weights_of_its_run():
-    text = (runs.CHECKPOINTS / "README.md").read_text(encoding="utf-8")
+    text = (CHECKPOINTS / "README.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `?([\w.-]+\.safetensors)`? \| `?(data/runs/[\w/-]+)`? \|", text, re.MULTILINE))
-    assert sorted(rows) == sorted(path.name for path in runs.CHECKPOINTS.glob("*.safetensors"))
+    assert sorted(rows) == sorted(path.name for path in CHECKPOINTS.glob("*.safetensors"))
     for name, run in rows.items():
         weights = provenance.ROOT / run / "weights.safetensors"
-        assert weights.is_file() and provenance.sha256(runs.CHECKPOINTS / name) == provenance.sha256(weights), name
+        assert weights.is_file() and provenance.sha256(CHECKPOINTS / name) == provenance.sha256(weights), name

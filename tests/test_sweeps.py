@@ -1,13 +1,21 @@
 """Sweeps: a small one is trained, stopped, gone on with; each check sees its planted error; the recorded ones stand."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 
 import pytest
 import torch
 
+from trm_minimal import checkpoint
 from trm_minimal.__main__ import main
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes
@@ -18,8 +26,13 @@ from trm_minimal.schedules import constant
 from trm_minimal.state import build_model
 from trm_minimal.tasks import toys
 
+ROOT = Path(__file__).parents[1]
 RECORDS = {name: sweeps.read(name) for name in registry.SWEEPS}
-CELLS = [(name, *cell) for name, records in RECORDS.items() for cell in sorted(records)]
+CELLS = {
+    f"{name}/{variant}/{seed}": (name, variant, seed)
+    for name, records in RECORDS.items()
+    for variant, seed in sorted(records)
+}
 ENV = {"device": "a CPU", "threads": 1, "commit": None, "sources": ""}
 
 
@@ -117,7 +130,7 @@ def turned(flags: str) -> str:
         (lambda r: r["recipe"].update(clip=0.5), True, "today's recipe differs in clip"),
         (lambda r: r["recipe"].update(seed=7), True, "is no cell of the sweep"),
         (lambda r: r["exact"].pop("9 bits"), True, "the test sets are test"),
-        (lambda r: r["first_steps"].reverse(), True, "the first losses are"),
+        (lambda r: r["first_steps"].reverse(), True, "the first losses differ"),
         (lambda r: r.update(diverged="the loss of step 3 is nan"), True, "and yet puzzles are right"),
     ],
 )  # fmt: skip
@@ -148,35 +161,89 @@ def test_the_first_seed_and_what_fits_the_pattern_keep_their_weights():
     ]
 
 
+class PoolOfOne:
+    """Runs what is submitted at once, in this process, where the small sweep is known."""
+
+    def __init__(self, *arguments, **options):
+        self.calls = []
+
+    def __call__(self, *arguments, **options):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def submit(self, function, *arguments):
+        self.calls.append(arguments[2:4])
+        if len(self.calls) == 3:
+            raise KeyboardInterrupt
+        done = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
 def test_a_stopped_sweep_goes_on_and_does_nothing_twice(folder, monkeypatch):
-    """In this process, so that the small sweep is known: a pool of one that runs at once."""
-    calls = []
-
-    class Pool:
-        def __init__(self, *a, **k):
-            pass
-
-        __enter__ = lambda self: self  # noqa: E731
-        __exit__ = lambda self, *a: None  # noqa: E731
-
-        def submit(self, function, *arguments):
-            calls.append(arguments[2:4])
-            if len(calls) == 3:
-                raise KeyboardInterrupt
-            function(*arguments)
-            return None
-
-        def shutdown(self, cancel_futures):
-            pass
-
-    monkeypatch.setattr(sweeps, "ProcessPoolExecutor", Pool)
+    pool = PoolOfOne()
+    monkeypatch.setattr(sweeps, "ProcessPoolExecutor", pool)
     with pytest.raises(KeyboardInterrupt):
         sweeps.run("small", small_sweep(), ENV)
     assert len(list(folder.rglob("*.json"))) == 2 and not list(folder.rglob("*.unfinished"))
-    monkeypatch.setattr(sweeps, "as_completed", lambda work: iter(()))
     assert sweeps.run("small", small_sweep(), ENV, only="plain") == (2, 5)
-    assert calls == [("plain", 0), ("exploding", 0), ("plain", 1), ("plain", 1), ("plain", 2)]
+    assert pool.calls == [("plain", 0), ("exploding", 0), ("plain", 1), ("plain", 1), ("plain", 2)]
     assert sweeps.run("small", small_sweep(), ENV, only="plain") == (0, 5)
+
+
+def endless_task(folder):
+    """Says which process is at work, and keeps it at work."""
+    (folder / f"{os.getpid()}.pid").touch()
+    time.sleep(300)
+
+
+def run_endless_sweep(folder, jobs):
+    """What the processes of the next test run."""
+    sweeps.SWEEPS = folder / "sweeps"
+    recipe = replace(tiny(), task=partial(endless_task, folder))
+    try:
+        sweeps.run("endless", Sweep({"plain": recipe}, (0, 1, 2)), ENV, jobs=jobs)
+    except (BadInput, KeyboardInterrupt) as error:
+        print(type(error).__name__, error)
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("signal_name", "to", "jobs", "told"),
+    [
+        ("SIGKILL", "parent", 1, ""),
+        ("SIGINT", "parent", 2, "KeyboardInterrupt"),
+        ("SIGKILL", "worker", 1, "BadInput a process in training was killed"),
+    ],
+)
+def test_workers_end_with_their_parent_and_a_killed_one_is_a_sentence(signal_name, to, jobs, told, tmp_path):
+    code = f"import sys, pathlib; sys.path[:0] = {[str(path) for path in (ROOT, ROOT / 'tests')]}; "
+    code += f"import test_sweeps; test_sweeps.run_endless_sweep(pathlib.Path({str(tmp_path)!r}), {jobs})"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as parent:
+        workers = []
+        while len(workers) < jobs and parent.poll() is None:
+            time.sleep(0.1)
+            workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+        os.kill(parent.pid if to == "parent" else workers[0], getattr(signal, signal_name))
+        assert parent.communicate(timeout=60)[0].startswith(told)
+    until = time.monotonic() + 60
+    while any(map(lives, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(lives, workers))
+    assert len(list(tmp_path.glob("*.pid"))) == jobs  # nothing new began
 
 
 def test_a_damaged_record_is_named(trained):
@@ -205,8 +272,19 @@ def test_the_command_trains_in_processes_and_records(folder, monkeypatch, capsys
 
 
 @cache
+def sweep_of(name):
+    return registry.SWEEPS[name]()
+
+
+TASKS = {}  # by their description: most variants of a sweep share one
+
+
 def task_of(name, variant):
-    return registry.SWEEPS[name]().variants[variant].task()
+    recipe = sweep_of(name).variants[variant]
+    key = str(recipes.describe(recipe)["task"])
+    if key not in TASKS:
+        TASKS[key] = recipe.task()
+    return TASKS[key]
 
 
 # Another processor rounds otherwise, and some variants are chaotic: bare recursion, an open gate, no positions. Their
@@ -245,11 +323,24 @@ def turned_by_nudges(recipe, path, task):
     return max(sum(a != b for a, b in zip(flags, still, strict=True)) for flags in moved)
 
 
-@pytest.mark.parametrize(("name", "variant", "seed"), CELLS)
-def test_recorded_cell(name, variant, seed):
-    record, sweep, task = RECORDS[name][variant, seed], registry.SWEEPS[name](), task_of(name, variant)
-    recipe = sweep.variants[variant]
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_cell_is_whole_and_of_todays_recipe(cell):
+    name, variant, seed = cell
+    record, sweep = RECORDS[name][variant, seed], sweep_of(name)
     assert check.check_cell(name, sweep, record) == []
+    assert len(record["env"]["commit"]) == 40 and record["env"]["threads"] == 1
+    path = sweeps.SWEEPS / name / variant / f"{seed}.safetensors"
+    assert path.exists() == (sweep.keeps_weights(variant, seed) and not record["diverged"])
+    if path.exists():
+        facts = checkpoint.load(path)[1]
+        assert (facts["sweep"], facts["variant"], facts["seed"]) == cell
+
+
+@pytest.mark.records(CELLS)
+def test_cell_is_computed_again(record):
+    name, variant, seed = record
+    record, sweep, task = RECORDS[name][variant, seed], sweep_of(name), task_of(name, variant)
+    recipe = sweep.variants[variant]
     complaints = check.check_cell_again(name, sweep, record, task)
     if any("first losses" in complaint for complaint in complaints):
         far = 3 * drift(recipe, task, seed)
@@ -260,7 +351,6 @@ def test_recorded_cell(name, variant, seed):
         assert int(counted[1]) <= most < check.SWEEP_SLICE // 4, complaints
         complaints = complaints[1:]
     assert complaints == []
-    assert len(record["env"]["commit"]) == 40 and record["env"]["threads"] == 1
 
 
 def test_a_tame_variant_hardly_drifts():

@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from trm_minimal.lab.parts.continue_loss import continue_target, train_step_with_continue
 
 from trm_minimal.halting import halt_at_the_end, halt_by_q
 from trm_minimal.lab import recipes
+from trm_minimal.lab.parts.losses import continue_loss, continue_target
 from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.layers import mlp_mixer
-from trm_minimal.losses import answer_loss, softmax_cross_entropy
-from trm_minimal.schedules import Depth, constant
+from trm_minimal.losses import answer_and_halting_loss, answer_loss, softmax_cross_entropy
+from trm_minimal.schedules import constant
 from trm_minimal.state import TrainState
 from trm_minimal.tasks import toys
 from trm_minimal.train import train_step
@@ -25,7 +25,6 @@ def tiny(**changes):
         "dim": 16,
         "block": partial(mlp_mixer, multiple=16),
         "depth": constant(2, 2),
-        "test_depth": Depth(2, 2),
         "N_sup": 3,
         "steps": 20,
         "batch": 8,
@@ -50,7 +49,7 @@ def test_the_update_is_by_the_gradient_through_every_call(task):
     state, twin = TrainState(recipe, task, 0), TrainState(recipe, task, 0)
     loss, ended, right = through_time(recipe, state)
     model = twin.model
-    inputs_BL, labels_BL = twin.batches.next(20)
+    inputs_BL, labels_BL, _ = twin.batches.next(20)
     y_BLD, z_BLD = model.initial_states(inputs_BL)
     total = 0
     for _ in range(3):
@@ -76,7 +75,7 @@ def test_it_differs_from_the_cut_gradient_and_only_by_the_cut(task):
     for N_sup, T, same in ((1, 1, True), (3, 1, False), (1, 2, False)):
         changed = {}
         for update in (through_time, train_step):
-            depth = {"depth": constant(2, T), "test_depth": Depth(2, T), "N_sup": N_sup}
+            depth = {"depth": constant(2, T), "N_sup": N_sup}
             recipe = tiny(update=update, halting=halt_at_the_end, **depth)
             state = TrainState(recipe, task, 0)
             nn.init.constant_(state.model.q_head.bias, -40.0)
@@ -104,7 +103,8 @@ def test_what_going_on_is_worth():
 
 def test_the_continue_loss_is_added_and_decides_with_the_halt():
     recipe = replace(
-        tiny(update=train_step_with_continue, q_outputs=2, halting=partial(halt_by_q, exploration=0.0)),
+        tiny(update=train_step, loss=continue_loss, q_outputs=2),
+        halting=partial(halt_by_q, exploration=0.0),
         task=recipes.sudoku_4x4().task,
     )
     task = recipe.task()
@@ -112,13 +112,13 @@ def test_the_continue_loss_is_added_and_decides_with_the_halt():
     with torch.no_grad():
         for each in (state, plain):
             each.model.q_head.bias.copy_(torch.tensor([-5.0, -6.0]))  # halting is worth more than going on
-    loss, halted, _ = train_step_with_continue(recipe, state)
-    without, _, _ = train_step(recipe, plain)
+    loss, halted, _ = train_step(recipe, state)
+    without, _, _ = train_step(replace(recipe, loss=answer_and_halting_loss), plain)
     worth = torch.sigmoid(torch.tensor(-5.0))  # the next step's better output, with the heads' weights at zero
     extra = 0.5 * torch.nn.functional.binary_cross_entropy_with_logits(torch.tensor(-6.0), worth)
     assert float(loss - without) == pytest.approx(float(extra), abs=1e-5)
-    assert int(halted) == 8  # train_step alone would halt none at a logit of -5
+    assert int(halted) == 8  # by the first logit alone, -5, none would halt
     with torch.no_grad():
         state.model.q_head.bias.copy_(torch.tensor([-5.0, 5.0]))
         state.model.q_head.weight.zero_()
-    assert int(train_step_with_continue(recipe, state)[1]) == 0
+    assert int(train_step(recipe, state)[1]) == 0

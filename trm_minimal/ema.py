@@ -1,4 +1,7 @@
-"""A slow copy of the weights. It never enters the training trajectory; it is a column of the evaluation."""
+"""A slow copy of the weights.
+
+It never enters the training trajectory; it is a column of the evaluation.
+"""
 
 import copy
 
@@ -7,7 +10,8 @@ from torch import nn
 
 
 class EMA:
-    """shadow = decay * shadow + (1 - decay) * weight after every step, from the initial weights (official ema.py).
+    """shadow = decay * shadow + (1 - decay) * weight after every step, from the initial weights
+    (official ema.py).
 
     Half-life in steps: log(0.5) / log(decay), so 693 at 0.999. Buffers are not averaged.
     """

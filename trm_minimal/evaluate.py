@@ -34,7 +34,9 @@ def answer(
     disturb=None,
     generator: torch.Generator | None = None,
 ) -> Answers:
-    """Run N_sup supervision steps on each puzzle, on the model's device. The model is left as it was.
+    """Run N_sup supervision steps on each puzzle, on the model's device.
+
+    The model is left as it was.
 
     depth is (n, T). `progress` wraps the batches; pass tqdm to see a bar. precision: of autocast;
     none in float32. ids_N: the puzzles' identities, for a model that has vectors for them.
@@ -55,7 +57,10 @@ def answer(
         first = start(model, inputs_BL, generator)
         steps = model.deep_supervision(inputs_BL, N_sup, *depth, start=first, disturb=between, ids_B=ids_B)
         answers = []  # without the logits and states of the steps: those of many would fill memory
-        with torch.compiler.set_stance("force_eager"), rounding:  # trained compiled, of other shapes
+        with (
+            torch.compiler.set_stance("force_eager"),
+            rounding,
+        ):  # trained compiled, of other shapes
             for step in steps:
                 answers.append((step.logits.argmax(-1).to(torch.uint8).cpu(), step.q.cpu()))
         tokens_SBL, q_SB = (torch.stack(parts) for parts in zip(*answers, strict=True))
@@ -82,7 +87,9 @@ def copy_baseline(inputs_NL: Tensor, labels_NL: Tensor) -> float:
 
 
 def early_exit(answers: Answers, labels_NL: Tensor) -> tuple[float, float]:
-    """(exact accuracy, mean supervision steps) when each puzzle stops at its first q > 0, at the latest after S."""
+    """(exact accuracy, mean supervision steps) when each puzzle stops at its first q > 0, at the
+    latest after S.
+    """
     sure_SN = answers.q_SN > 0
     sure_SN[-1] = True
     stop_N = sure_SN.int().argmax(0)

@@ -1,4 +1,5 @@
-"""Slots: each row of the batch carries one puzzle until it halts, then gets a fresh one (official trm.py, ACT wrapper).
+"""Slots: each row of the batch carries one puzzle until it halts, then gets a fresh one (official
+trm.py, ACT wrapper).
 
 Dimension key: B batch (slots), L cells with or without the prefix, D width.
 """
@@ -30,7 +31,9 @@ def empty_carry(model: TinyRecursiveModel, inputs_BL: Tensor, labels_BL: Tensor,
 
 
 def refill(model: TinyRecursiveModel, carry: Carry, inputs_BL: Tensor, labels_BL: Tensor, generator=None) -> Carry:
-    """Halted slots, and only they, take their row of the new puzzles and start from the initial states."""
+    """Halted slots, and only they, take their row of the new puzzles and start from the initial
+    states.
+    """
     fresh = empty_carry(model, inputs_BL, labels_BL, generator)
 
     def choose(new: Tensor, old: Tensor) -> Tensor:
@@ -42,8 +45,9 @@ def refill(model: TinyRecursiveModel, carry: Carry, inputs_BL: Tensor, labels_BL
 def halt_by_q(q_B: Tensor, steps_B: Tensor, N_sup: int, generator: torch.Generator, exploration: float = 0.1) -> Tensor:
     """Bool [B]: halt when q says solved (a logit above 0) or after N_sup steps.
 
-    With probability `exploration`, drawn anew for each slot and step, a slot must reach a random 2..N_sup steps first:
-    depth keeps being trained after the head has become confident (HRM paper, section 2; not in the TRM paper).
+    With probability `exploration`, drawn anew for each slot and step, a slot must reach a random
+    2..N_sup steps first: depth keeps being trained after the head has become confident (HRM paper,
+    section 2; not in the TRM paper).
     """
     B, device = q_B.shape[0], q_B.device
     explore_B = (torch.rand(B, generator=generator) < exploration).to(device, non_blocking=True)
@@ -53,5 +57,8 @@ def halt_by_q(q_B: Tensor, steps_B: Tensor, N_sup: int, generator: torch.Generat
 
 
 def halt_at_the_end(q_B: Tensor, steps_B: Tensor, N_sup: int, generator: torch.Generator) -> Tensor:
-    """Bool [B]: halt after N_sup steps only. With this rule the slots are the paper's nested loop, bit for bit."""
+    """Bool [B]: halt after N_sup steps only.
+
+    With this rule the slots are the paper's nested loop, bit for bit.
+    """
     return steps_B >= N_sup

@@ -1,7 +1,9 @@
-"""The parts of the tiny network: norm, SwiGLU, attention, rotary positions, and the two kinds of block.
+"""The parts of the tiny network: norm, SwiGLU, attention, rotary positions, and the two kinds of
+block.
 
-Dimension key: B batch, L cells (here with the prefix), D width, F hidden, H heads, K head width, V vocabulary.
-Behaviour follows the official code (models/layers.py, commit e7b6871): no biases, no learned norm scale, post-norm.
+Dimension key: B batch, L cells (here with the prefix), D width, F hidden, H heads, K head width, V
+vocabulary. Behaviour follows the official code (models/layers.py, commit e7b6871): no biases, no
+learned norm scale, post-norm.
 """
 
 import math
@@ -15,9 +17,11 @@ TRUNCATED_STD = 0.8796256610342398  # the standard deviation of a unit normal cu
 
 @torch.no_grad()
 def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
-    """Fill with a normal cut off at two sigmas, widened so that its standard deviation is `std` (as JAX does).
+    """Fill with a normal cut off at two sigmas, widened so that its standard deviation is `std` (as
+    JAX does).
 
-    Written out, because nn.init.trunc_normal_ came to draw otherwise after torch 2.11: a seed must stay one model.
+    Written out, because nn.init.trunc_normal_ came to draw otherwise after torch 2.11: a seed must
+    stay one model.
     """
     sigma = std / TRUNCATED_STD
     tensor.normal_(0, sigma)
@@ -27,7 +31,9 @@ def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """A linear map with the official start: truncated LeCun normal, std 1/sqrt(fan in); a bias, if any, at 0."""
+    """A linear map with the official start: truncated LeCun normal, std 1/sqrt(fan in); a bias, if
+    any, at 0.
+    """
 
     def __init__(self, d_in: int, d_out: int, bias: bool = False):
         super().__init__(d_in, d_out, bias=bias)
@@ -45,7 +51,9 @@ def rms_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
 
 
 class SwiGLU(nn.Module):
-    """Gated MLP over the last axis; hidden width 2/3 of 4 D, rounded up to a multiple of 256 (so 1,536 for D = 512)."""
+    """Gated MLP over the last axis; hidden width 2/3 of 4 D, rounded up to a multiple of 256 (so
+    1,536 for D = 512).
+    """
 
     def __init__(self, dim: int, expansion: float = 4, multiple: int = 256):
         super().__init__()
@@ -58,7 +66,7 @@ class SwiGLU(nn.Module):
         return self.down(F.silu(gate_BLF) * up_BLF)
 
 
-class Unrotated(nn.Module):
+class NoRotation(nn.Module):
     """No positions inside attention: queries and keys stay as they are."""
 
     def __init__(self, head_dim: int, length: int):
@@ -69,7 +77,7 @@ class Unrotated(nn.Module):
 
 
 class Rotary(nn.Module):
-    """Rotary positions (base 10,000) over the flat sequence, prefix included: the official default."""
+    """Rotary positions (base 10,000) over the flat sequence, prefix included (official)."""
 
     def __init__(self, head_dim: int, length: int, base: float = 10_000.0):
         super().__init__()
@@ -87,28 +95,11 @@ class Rotary(nn.Module):
         return (x_BHLK * self.cos_LK + turned_BHLK * self.sin_LK).to(x_BHLK.dtype)
 
 
-class GridRotary(Rotary):
-    """Rotary positions on a square board: half of each head turns with the row, half with the column.
-
-    So what a head sees depends on how far away a cell is and in which direction. The prefix lies in rows above the
-    board. The base is small: a board has few rows.
-    """
-
-    def __init__(self, head_dim: int, length: int, side: int, base: float = 100.0):
-        if head_dim % 4:
-            raise ValueError(f"a head of width {head_dim} cannot turn with rows and columns; take a multiple of 4")
-        self.side = side
-        super().__init__(head_dim, length, base)
-
-    def angles(self, head_dim: int, length: int, base: float) -> Tensor:
-        cell_L = torch.arange(length) - (length - self.side**2)
-        speed_k = base ** (-torch.arange(0, head_dim, 4).float() / head_dim)
-        places = (cell_L.div(self.side, rounding_mode="floor"), cell_L % self.side)
-        return torch.cat([torch.outer(place_L.float(), speed_k) for place_L in places], dim=1)
-
-
 class SelfAttention(nn.Module):
-    """Every cell looks at every cell (not causal). `rotation` is built as (head width, length) -> Module."""
+    """Every cell looks at every cell (not causal).
+
+    `rotation` is built as (head width, length) -> Module.
+    """
 
     def __init__(self, dim: int, length: int, heads: int, rotation=Rotary):
         super().__init__()
@@ -130,7 +121,10 @@ class SelfAttention(nn.Module):
 
 
 class PostNorm(nn.Module):
-    """norm(x + f(x)). The norm comes last, so however deep the recursion, a state keeps root mean square 1."""
+    """norm(x + f(x)).
+
+    The norm comes last, so however deep the recursion, a state keeps root mean square 1.
+    """
 
     def __init__(self, inner: nn.Module):
         super().__init__()
@@ -152,14 +146,19 @@ class Transposed(nn.Module):
 
 
 def mlp_mixer(dim: int, length: int, multiple: int = 256) -> nn.Module:
-    """Mix cells by an MLP across positions, then features cell by cell. The first norm is over positions (official)."""
+    """Mix cells by an MLP across positions, then features cell by cell.
+
+    The first norm is over positions (official).
+    """
     return nn.Sequential(
-        Transposed(PostNorm(SwiGLU(length, multiple=multiple))), PostNorm(SwiGLU(dim, multiple=multiple))
+        Transposed(PostNorm(SwiGLU(length, multiple=multiple))),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
 def transformer(dim: int, length: int, heads: int = 8, rotation=Rotary, multiple: int = 256) -> nn.Module:
     """Mix cells by attention, then features cell by cell."""
     return nn.Sequential(
-        PostNorm(SelfAttention(dim, length, heads, rotation)), PostNorm(SwiGLU(dim, multiple=multiple))
+        PostNorm(SelfAttention(dim, length, heads, rotation)),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )

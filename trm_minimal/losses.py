@@ -1,6 +1,7 @@
 """What the model is taught: every cell right, and to know when the whole puzzle is right.
 
-Dimension key: B batch, L cells, V vocabulary. Cells whose label is `ignored` (padding, 0) do not count.
+Dimension key: B batch, L cells, V vocabulary. Cells whose label is `ignored` (padding, 0) do not
+count.
 """
 
 import torch.nn.functional as F
@@ -16,8 +17,9 @@ def softmax_cross_entropy(logits_BLV: Tensor, labels_BL: Tensor) -> Tensor:
 def stablemax_cross_entropy(logits_BLV: Tensor, labels_BL: Tensor) -> Tensor:
     """Loss of each cell, [B, L], float32. The official code and the paper's runs.
 
-    Softmax with exp(x) replaced by s(x) = x + 1 for x >= 0 and 1 / (1 - x) below, so that probabilities cannot
-    saturate. In logarithms, log s(x) = log(1 + x) or -log(1 - x): float32 is enough (the official code uses float64).
+    Softmax with exp(x) replaced by s(x) = x + 1 for x >= 0 and 1 / (1 - x) below, so that
+    probabilities cannot saturate. In logarithms, log s(x) = log(1 + x) or -log(1 - x): float32 is
+    enough (the official code uses float64).
     """
     x_BLV = logits_BLV.float()
     log_s_BLV = x_BLV.clamp(min=0).log1p() - F.relu(-x_BLV).log1p()
@@ -26,7 +28,9 @@ def stablemax_cross_entropy(logits_BLV: Tensor, labels_BL: Tensor) -> Tensor:
 
 
 def answer_loss(cross_entropy, logits_BLV: Tensor, labels_BL: Tensor, ignored: int = 0) -> Tensor:
-    """Loss of each puzzle, [B]: the mean over its counted cells, givens and walls included (official losses.py)."""
+    """Loss of each puzzle, [B]: the mean over its counted cells, givens and walls included
+    (official losses.py).
+    """
     counted_BL = labels_BL != ignored
     loss_BL = cross_entropy(logits_BLV, labels_BL.where(counted_BL, 0)) * counted_BL
     return loss_BL.sum(-1) / counted_BL.sum(-1).clamp(min=1)
@@ -57,7 +61,8 @@ def supervision_loss(
 def answer_and_halting_loss(
     recipe, model, carry, prediction, depth, q_weight: float = 0.5
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(loss [B], q [B], solved [B]) of one supervision step: the paper's, as the `loss` of a recipe.
+    """(loss [B], q [B], solved [B]) of one supervision step: the paper's, as the `loss` of a
+    recipe.
 
     Such a part sees the slots (`carry`: labels, and the supervision steps done before this one) and
     may ask `model(carry.inputs, y, z, *depth)` for more; q is what the slots halt by.

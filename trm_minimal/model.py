@@ -1,7 +1,8 @@
-"""The Tiny Recursive Model: one tiny net, an embedding, an answer head, a halting head, and two starting states.
+"""The Tiny Recursive Model: one tiny net, an embedding, an answer head, a halting head, and two
+starting states.
 
-Dimension key: B batch, L cells, P prefix positions, D width, V vocabulary, Q halting outputs. Inside the net a sequence
-has P + L positions, and there a suffix L counts the prefix too.
+Dimension key: B batch, L cells, P prefix positions, D width, V vocabulary, Q halting outputs.
+Inside the net a sequence has P + L positions, and there a suffix L counts the prefix too.
 """
 
 import inspect
@@ -31,7 +32,9 @@ class TinyNet(nn.Module):
 
 
 class FixedInit(nn.Module):
-    """One random vector for all positions, drawn once and saved as a buffer: not learned, not zero (official)."""
+    """One random vector for all positions, drawn once and saved as a buffer: not learned, not zero
+    (official).
+    """
 
     def __init__(self, dim: int):
         super().__init__()
@@ -74,7 +77,10 @@ class NoPositions(nn.Module):
 
 
 class LearnedPositions(nn.Module):
-    """Add a learned vector for each position, then halve the variance (official `learned`). x has unit variance / D."""
+    """Add a learned vector for each position, then halve the variance (official `learned`).
+
+    x has unit variance / D.
+    """
 
     def __init__(self, dim: int, prefix: int, length: int):
         super().__init__()
@@ -84,27 +90,17 @@ class LearnedPositions(nn.Module):
         return (x_BLD + self.table_LD) * math.sqrt(0.5)
 
 
-class RowColumnPositions(nn.Module):
-    """Add a learned vector for the row and one for the column of each cell of a board; the prefix gets none."""
-
-    def __init__(self, dim: int, prefix: int, length: int, columns: int):
-        super().__init__()
-        self.prefix, self.rows, self.columns = prefix, length // columns, columns
-        self.row_D = nn.Parameter(truncated_normal_(torch.empty(self.rows, dim), 1 / math.sqrt(dim)))
-        self.column_D = nn.Parameter(truncated_normal_(torch.empty(columns, dim), 1 / math.sqrt(dim)))
-
-    def forward(self, x_BLD: Tensor) -> Tensor:
-        place_LD = (self.row_D.unsqueeze(1) + self.column_D.unsqueeze(0)).flatten(0, 1)
-        return (x_BLD + F.pad(place_LD, (0, 0, self.prefix, 0))) * math.sqrt(0.5)
-
-
 class Prediction(NamedTuple):
-    """What one supervision step gives. y and z are detached; logits and q carry the gradient of the last rounds."""
+    """What one supervision step gives.
+
+    y and z are detached; logits and q carry the gradient of the last rounds.
+    """
 
     y: Tensor  # [B, P + L, D]
     z: Tensor  # [B, P + L, D]
     logits: Tensor  # [B, L, V]
-    q_logits: Tensor  # [B, Q], float32: the first says "solved", a second (official, unused by default) "continue"
+    # [B, Q], float32: the first says "solved", a second (official, unused by default) "continue"
+    q_logits: Tensor
 
     @property
     def q(self) -> Tensor:
@@ -113,12 +109,15 @@ class Prediction(NamedTuple):
 
 
 class TinyRecursiveModel(nn.Module):
-    """The whole model (paper section 4; official models/recursive_reasoning/trm.py). Defaults are the paper's.
+    """The whole model (paper section 4; official models/recursive_reasoning/trm.py).
 
-    vocab_size and length describe the puzzle; `puzzles` > 0 gives each puzzle identity a learned vector (ARC).
-    latents counts the states z, for a recursion that has several; the paper's has one.
-    The seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module, init (dim) -> Module,
-    recursion, which is deep_recursion or another of its signature; the depth (n, T) is an argument of every call.
+    Defaults are the paper's.
+
+    vocab_size and length describe the puzzle; `puzzles` > 0 gives each puzzle identity a learned
+    vector (ARC). latents counts the states z, for a recursion that has several; the paper's has
+    one. The seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module,
+    init (dim) -> Module, recursion, which is deep_recursion or another of its signature; the depth
+    (n, T) is an argument of every call.
     """
 
     def __init__(
@@ -155,7 +154,9 @@ class TinyRecursiveModel(nn.Module):
         nn.init.constant_(self.q_head.bias, -5.0)  # sigmoid(-5) = 0.007: nothing halts before it has learned to
 
     def input_embedding(self, inputs_BL: Tensor, ids_B: Tensor | None = None) -> Tensor:
-        """Tokens -> x [B, P + L, D], root mean square about 1; the prefix is blank but for a puzzle's vector."""
+        """Tokens -> x [B, P + L, D], root mean square about 1; the prefix is blank but for a
+        puzzle's vector.
+        """
         x_BLD = F.pad(F.embedding(inputs_BL, self.tokens_VD), (0, 0, self.prefix, 0))
         if self.puzzles_ND is not None:
             identity_BLD = self.puzzles_ND[ids_B].unsqueeze(1)
@@ -163,13 +164,15 @@ class TinyRecursiveModel(nn.Module):
         return math.sqrt(self.dim) * self.positions(x_BLD)
 
     def initial_states(self, inputs_BL: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """(y, z) before any thought, float32 [B, P + L, D]; several latents z stand one behind the other."""
+        """(y, z) before any thought, float32 [B, P + L, D]; several latents z stand one behind the
+        other.
+        """
         B, L, D = inputs_BL.shape[0], self.prefix + self.length, self.dim
         like_y, like_z = (self.tokens_VD.new_empty(()).expand(B, count * L, D) for count in (1, self.latents))
         return self.init_y(like_y, generator), self.init_z(like_z, generator)
 
     def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, ids_B=None) -> Prediction:
-        """One supervision step. x is embedded anew in each: the graph of the step before is gone."""
+        """One supervision step. x is embedded anew in each: the last graph is gone."""
         x_BLD = self.input_embedding(inputs_BL, ids_B)
         y_BLD, z_BLD = self.recursion(self.net, x_BLD, y_BLD, z_BLD, n, T, grad_rounds)
         return Prediction(y_BLD.detach(), z_BLD.detach(), *self.read(y_BLD))
@@ -179,7 +182,16 @@ class TinyRecursiveModel(nn.Module):
         return self.output_head(y_BLD[:, self.prefix :]), self.q_head(y_BLD[:, 0]).float()
 
     def deep_supervision(
-        self, inputs_BL: Tensor, N_sup: int, n: int, T: int, *, generator=None, start=None, disturb=None, ids_B=None
+        self,
+        inputs_BL: Tensor,
+        N_sup: int,
+        n: int,
+        T: int,
+        *,
+        generator=None,
+        start=None,
+        disturb=None,
+        ids_B=None,
     ) -> Iterator[Prediction]:
         """Yield a Prediction after each of N_sup supervision steps. No halting: the caller stops.
 
@@ -213,5 +225,7 @@ MODEL_PARTS = tuple(
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Trainable numbers without the table of puzzle identities, the way the paper and the official code count."""
+    """Trainable numbers without the table of puzzle identities, the way the paper and the official
+    code count.
+    """
     return sum(weight.numel() for name, weight in model.named_parameters() if name != "puzzles_ND")

@@ -1,4 +1,6 @@
-"""How a state meets its proposal: (dim) -> Module, (state, proposal) -> state. `Replace` is the paper.
+"""How a state meets its proposal: (dim) -> Module, (state, proposal) -> state.
+
+`Replace` is the paper.
 
 Dimension key: B batch, L cells, D width.
 """
@@ -51,7 +53,10 @@ class FixedGate(nn.Module):
 
 
 class Gated(nn.Module):
-    """A learned share of the way, for each cell and feature, read from both. `bias` opens the gate at the start."""
+    """A learned share of the way, for each cell and feature, read from both.
+
+    `bias` opens the gate at the start.
+    """
 
     def __init__(self, dim: int, bias: float = 0.0):
         super().__init__()

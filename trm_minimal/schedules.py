@@ -1,7 +1,7 @@
 """What changes with the training step: depth, supervision budget and learning rate.
 
-A depth schedule is (step, generator) -> Depth(n, T). A supervision budget is (step, steps, N_sup) ->
-the most supervision steps that a puzzle gets now. A learning-rate schedule is (step, steps) ->
+A depth schedule is (step, generator) -> Depth(n, T). A supervision budget is (step, steps, N_sup)
+-> the most supervision steps that a puzzle gets now. A learning-rate schedule is (step, steps) ->
 factor.
 """
 
@@ -29,7 +29,9 @@ def staged_depth(step: int, generator: torch.Generator, stages: tuple[tuple[int,
 
 
 def curriculum(*stages: tuple[int, Depth]):
-    """`curriculum((0, Depth(2, 1)), (1000, Depth(6, 3)))`: each depth holds from its first step on; the first is 0."""
+    """`curriculum((0, Depth(2, 1)), (1000, Depth(6, 3)))`: each depth holds from its first step on;
+    the first is 0.
+    """
     if not stages or stages[0][0] != 0:
         raise ValueError(f"the first stage of a curriculum starts at step 0, got {stages}")
     return partial(staged_depth, stages=stages)

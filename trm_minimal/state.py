@@ -1,10 +1,9 @@
 """What a run must remember to go on bit for bit, and how it is kept on disk."""
 
 import torch
-from torch import Tensor
 
-from trm_minimal import checkpoint
 from trm_minimal.ema import EMA
+from trm_minimal.engine import checkpoint
 from trm_minimal.engine.batches import Batches
 from trm_minimal.engine.parallel import Workers
 from trm_minimal.errors import BadInput
@@ -15,23 +14,11 @@ ALONE = Workers()
 
 
 def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiveModel:
-    """The model at its start, drawn from `seed` on the CPU; the global generator stays as it was."""
+    """The model at its start, drawn from `seed` on the CPU, not from the global generator."""
     parts = {name: getattr(recipe, name) for name in MODEL_PARTS}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return TinyRecursiveModel(vocab_size, length, **parts)
-
-
-def differences(wanted: dict, found: dict, within: str = "") -> list[str]:
-    """Where two dictionaries of facts differ, by name; of nested ones the fields."""
-    names = []
-    for name in sorted(wanted.keys() | found.keys()):
-        one, other = wanted.get(name), found.get(name)
-        if isinstance(one, dict) and isinstance(other, dict) and not within:
-            names += differences(one, other, f"{within}{name}.")
-        elif one != other:
-            names.append(within + name)
-    return names
 
 
 class TrainState:
@@ -41,6 +28,7 @@ class TrainState:
         if recipe.batch % workers.count:
             raise BadInput(f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change --batch")
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
+        self.last_step = recipe.steps
         self.workers = workers
         self.model = build_model(recipe, task.vocab_size, task.length, seed).to(device)
         self.ema = EMA(self.model, recipe.ema)
@@ -69,32 +57,35 @@ class TrainState:
             drawn = len(self.batches.drawn)
             raise ValueError(f"{drawn} batches are drawn ahead; save where none is")
         slots = self.carry._asdict() | {"ids": self.ids_B}
-        slots = {f"carry/{name}": self.workers.gather(part) for name, part in slots.items()}
+        slots = {name: self.workers.gather(part) for name, part in slots.items()}
         if self.workers.rank:
             return
-        nets = {"model": self.model, "ema": self.ema.model}
-        tensors = slots | {
-            f"{net}/{name}": tensor for net, module in nets.items() for name, tensor in module.state_dict().items()
+        draws = {name: generator.get_state() for name, generator in self.generators.items()}
+        parts = {
+            "carry": slots,
+            "model": self.model.state_dict(),
+            "ema": self.ema.model.state_dict(),
+            "generator": draws,
+            "optimizer": self.optimizer.state_dict()["state"],
         }
-        for name, generator in self.generators.items():
-            tensors[f"generator/{name}"] = generator.get_state()
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{index}/{name}": value for name, value in moments.items()}
         progress = {"step": self.step, "curve": self.curve, "seconds": self.seconds}
-        checkpoint.save(path, tensors, facts | progress | {"scaler": self.scaler.state_dict()})
+        facts = facts | progress | {"scaler": self.scaler.state_dict()}
+        checkpoint.save(path, checkpoint.flat(parts), facts)
 
     def load(self, path, facts: dict) -> None:
         """Continue from `path`. BadInput when it was written for other `facts`, naming each."""
         tensors, found = checkpoint.load(path)
-        if changed := differences(facts, {name: found.get(name) for name in facts}):
-            raise BadInput(
-                f"{path} was written by a run with another {', another '.join(changed)}; "
-                "resume with the same, or start anew"
-            )
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            part, rest = name.split("/", 1)
-            parts.setdefault(part, {})[rest] = tensor
+        checkpoint.require_facts(facts, found, path)
+        try:
+            self.restore(checkpoint.nested(tensors), found, path)
+        except BadInput:
+            raise
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = f"{path} is no whole training state ({type(error).__name__} {error!s:.200})"
+            raise BadInput(f"{reason}; start anew") from error
+
+    def restore(self, parts: dict, found: dict, path) -> None:
+        """Take over what a file held. Of a spoilt file, half is taken: the state is of no use."""
         checkpoint.load_weights(self.model, parts["model"], str(path))
         checkpoint.load_weights(self.ema.model, parts["ema"], str(path))
         device = self.model.tokens_VD.device
@@ -103,10 +94,12 @@ class TrainState:
         self.carry = Carry(**slots)
         for name, generator in self.generators.items():
             generator.set_state(parts["generator"][name])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts.get("optimizer", {}).items():
-            index, key = name.split("/")
-            moments.setdefault(int(index), {})[key] = tensor
+        moments = {int(index): slots for index, slots in parts.get("optimizer", {}).items()}
+        checkpoint.require_moments(self.optimizer, moments, path)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        self.scaler.load_state_dict(found["scaler"])
-        self.step, self.curve, self.seconds = found["step"], found["curve"], found["seconds"]
+        self.scaler.load_state_dict(checkpoint.fact(found, "scaler", dict, path))
+        self.step = checkpoint.fact(found, "step", int, path)
+        self.curve = checkpoint.fact(found, "curve", list, path)
+        self.seconds = checkpoint.fact(found, "seconds", float, path)
+        if not 0 <= self.step <= self.last_step:
+            raise BadInput(f"{path} says step {self.step} of {self.last_step}; start anew")

@@ -27,6 +27,7 @@ from IPython.display import HTML
 from trm_minimal import Depth, count_parameters, recursion
 from trm_minimal.evaluate import answer, copy_baseline, exact_by_step
 from trm_minimal.lab.records import runs, score
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.show.boards import film_strip
 from trm_minimal.show.frames import View
 from trm_minimal.show.player import player
@@ -57,7 +58,7 @@ torch.set_num_threads(1)
 # puzzles, `tokens_SNL` has L cells besides. A puzzle counts as *exact* when every one of its cells is right.
 
 # %%
-maze_model, maze_recipe, maze_facts = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
+maze_model, maze_recipe, maze_facts = load_model(CHECKPOINTS / "maze_9x9.safetensors")
 mazes = maze_recipe.task()
 questions, labels = mazes.test.inputs_NL[:200], mazes.test.labels_NL[:200]
 answers = answer(maze_model, questions, maze_recipe.N_sup, maze_recipe.test_depth)
@@ -144,7 +145,7 @@ print(f"layers passed through:       {calls} x {maze_recipe.layers} = {layers_de
 
 # %% [markdown]
 # A *layer* is one stage of a network: numbers in, numbers out. A network with that many separate layers would be far larger. Here the same few layers are used again and again. The paper's own nets are larger than this one (5 to 7 million numbers for most tasks, n = 6, T = 3) and
-# are trained on a GPU; section 5 of the paper gives the settings. Ours is of a size that a laptop can train.
+# are trained on a GPU; its appendix "Hyper-parameters and setup" gives the settings. Ours is of a size that a laptop can train.
 #
 # ## Sudoku too
 #
@@ -153,7 +154,7 @@ print(f"layers passed through:       {calls} x {maze_recipe.layers} = {layers_de
 # training grids, not even after renaming digits or swapping rows; notebook 01 shows why such care is needed.
 
 # %%
-sudoku_model, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_6x6.safetensors")
+sudoku_model, sudoku_recipe, _ = load_model(CHECKPOINTS / "sudoku_6x6.safetensors")
 sudokus = sudoku_recipe.task()
 grids, solutions = sudokus.test.inputs_NL[:200], sudokus.test.labels_NL[:200]
 grid_answers = answer(sudoku_model, grids, sudoku_recipe.N_sup, sudoku_recipe.test_depth)
@@ -378,9 +379,9 @@ strip(mazes, questions[which], labels[which], played, 0, (0, 1, 2, 3, N_sup))
 # | 05 | [Deep supervision](05_deep_supervision.ipynb) | slots, halting, the Q head and its calibration |
 # | 06 | [Train: small mazes](06_train_small_mazes.ipynb) | the training step, line by line; labels that contradict each other |
 # | 07 | [Train: Sudoku](07_train_sudoku.ipynb) | from 4x4 to hard 9x9, and what the paper's task costs |
-# | 08 | Watch it think | every inner state, where answers settle, how they fail |
-# | 09 | Ablations | what each part is worth, with seeds |
-# | 10 | Stability and plasticity | gates, residuals, and a much-told story tested |
+# | 08 | [Watch it think](08_watch_it_think.ipynb) | every inner state, where answers settle, how they fail |
+# | 09 | [Ablations](09_ablations.ipynb) | what a part is worth, and how little a short run can say of it |
+# | 10 | [Stability and plasticity](10_stability_and_plasticity.ipynb) | gates, residuals, and a much-told story tested |
 # | 11 | Think longer, think wider | more steps, random starts, best of many |
 # | 12 | Path independence | does it matter how one gets to an answer? |
 # | 13 | From HRM to TRM | the larger ancestor, and the official code mapped |
@@ -421,3 +422,5 @@ strip(mazes, questions[which], labels[which], played, 0, (0, 1, 2, 3, N_sup))
 #
 # **Next**: [01 · Puzzles as tokens](01_puzzles_as_tokens.ipynb), where boards become numbers and we find out how easily
 # one fools oneself with a careless split.
+#
+# [1 · Puzzles as tokens →](01_puzzles_as_tokens.ipynb)

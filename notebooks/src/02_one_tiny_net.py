@@ -8,7 +8,7 @@
 # - **You will be able to** build a norm, a SwiGLU, a mixer, attention and its positions; say where each norm stands
 #   and why; count the parameters of any TRM; tell how *far* a net sees from how *long* it computes.
 # - **You need** notebooks 00 and 01, PyTorch basics, matrix products.
-# - **Time**: an hour with the exercises, under a minute to run.
+# - **Time**: 90 minutes with the exercises, under a minute to run.
 # - **Hardware**: any laptop CPU; everything here ran on one thread of a server CPU.
 # - **What varies**: nothing you can see. Last digits differ between machines, and we do not print those.
 #
@@ -30,7 +30,7 @@ from torch.testing import assert_close
 from trm_minimal import layers, recurrence
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.classroom.exercises.e2_2 import rotate as faulty_rotate
-from trm_minimal.layers import Linear, PostNorm, SelfAttention, SwiGLU, Transposed, Unrotated
+from trm_minimal.layers import Linear, PostNorm, SelfAttention, SwiGLU, Transposed, NoRotation
 from trm_minimal.model import TinyRecursiveModel, count_parameters
 from trm_minimal.show.style import COLOURS, INK, PAGE, VARIANTS, strokes, use_style
 from trm_minimal.tasks import sudoku
@@ -66,7 +66,9 @@ def mixer_with(join):
     def block(D, L):
         built = layers.mlp_mixer(D, L)
         for part in built.modules():
-            part.__class__ = join if type(part) is PostNorm else type(part)
+            for name, child in part.named_children():
+                if isinstance(child, PostNorm):
+                    setattr(part, name, join(child.inner))
         return built
     return block
 
@@ -159,7 +161,10 @@ print("Equal to the package's rms_norm.")
 # | **post-norm** | $\mathrm{norm}(h + f(h))$ | TRM, its ancestor HRM, the first transformers |
 # | **pre-norm** | $h + f(\mathrm{norm}(h))$ | most large language models |
 #
-# (*Transformers* are nets of the kind behind language models; TRM borrows their parts.) Pre-norm keeps a free path for
+# *HRM*, the Hierarchical Reasoning Model (2025), is what TRM simplifies: two nets of four layers that call each other at two
+# speeds, 27 million numbers, trained through the last call of each alone. TRM keeps its loop and its way of supervising, with
+# one net of two layers and more of the gradient (notebook 04). (*Transformers* are nets of the kind behind language models;
+# TRM borrows their parts.) Pre-norm keeps a free path for
 # $h$: each layer adds its share on top of the sum so far. In a plain deep stack this trains well. TRM is not a plain
 # stack, since its output becomes its own next input.
 #
@@ -245,8 +250,8 @@ print(f"after a whole block (official)\n   RMS of a position {spread(rms_L)}")
 
 # %% [markdown]
 # With the official norm each feature has size 1 and positions differ; with the norm over the width it is the reverse.
-# From outside the block you cannot tell, because its second norm is upright in both. Which one trains better? This
-# notebook does not know. But beware: a norm without learned numbers leaves no trace in a file of saved weights. Weights
+# From outside the block you cannot tell, because its second norm is upright in both. Which one trains better? On
+# mazes it matters whether anything is learned at all (`LOG.md`, 2026-11-26), and notebook 09 has both on record. But beware: a norm without learned numbers leaves no trace in a file of saved weights. Weights
 # of one kind load into the other without an error, and then compute something else.
 #
 # ## Cells meet, second way: attention
@@ -276,7 +281,7 @@ assert_close(one_head(q_LK, q_LK, q_LK), F.scaled_dot_product_attention(q_LK, q_
 print("one_head equals PyTorch's scaled_dot_product_attention.")
 
 shuffle_L = torch.randperm(97, generator=shuffler)
-attend = partial(layers.transformer, rotation=Unrotated)
+attend = partial(layers.transformer, rotation=NoRotation)
 blocks = {"attention, no positions": attend, "attention, rotary": layers.transformer,
           "mixer": mlp_mixer}
 empty_L = puzzle_BL[0] == 1
@@ -385,7 +390,7 @@ print("learned starting states:", [name for name, _ in model.named_parameters() 
 # - attention: $4 D^2$ (query, key, value, out), **or** a mixer: another SwiGLU, of width $L$.
 #
 # Outside: the token table and the *answer head*, which turns a row of $y$ into $V$ logits, $V \cdot D$ each; and a Q
-# head with two outputs, $2D + 2$. (The second is a leftover from HRM, unused by default.) We build models on PyTorch's
+# head with two outputs, $2D + 2$. (The second was HRM's "go on", unused by default.) We build models on PyTorch's
 # *meta* device, which knows shapes but holds no numbers, and compare with the counts of the official code. The paper
 # says *MLP* (a plain network, as opposed to attention) for the mixer, *Att* for attention.
 
@@ -647,3 +652,5 @@ progress("02")
 # plain stacks.
 #
 # **Next**: notebook 03, *Thinking in a loop*, lets this net call itself.
+#
+# [← 1 · Puzzles as tokens](01_puzzles_as_tokens.ipynb) | [the map](00_start_here.ipynb) | [3 · Thinking in a loop →](03_thinking_in_a_loop.ipynb)

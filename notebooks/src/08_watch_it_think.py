@@ -24,6 +24,7 @@ from torch.nn.functional import one_hot, pad
 
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.lab.records import runs, score
+from trm_minimal.lab.weights import CHECKPOINTS, load_model
 from trm_minimal.show import boards
 from trm_minimal.show.frames import View
 from trm_minimal.show.steppers import Playground, Stepper, Thinker
@@ -42,7 +43,7 @@ torch.set_num_threads(1)
 # the net would answer **if it stopped thinking there**.
 
 # %% tags=["figure"]
-maze_net, maze_recipe, _ = runs.load_model(runs.CHECKPOINTS / "maze_9x9.safetensors")
+maze_net, maze_recipe, _ = load_model(CHECKPOINTS / "maze_9x9.safetensors")
 mazes, depth = maze_recipe.task(), maze_recipe.test_depth
 first = trace(maze_net, mazes.test.inputs_NL[:100], 1, depth)
 opening = int((first.tokens_KNL[-1] != mazes.test.labels_NL[:100]).sum(1).argmax())
@@ -86,22 +87,30 @@ print("My guess:", guesses.get(my_guess, "?"))
 # %% [markdown]
 # ## What a trace is
 #
-# The model must not know that it is watched, or we would study another model. PyTorch has the tool: a **forward hook** is
-# a function that a module calls after each forward pass, with its result. The net of a TRM is called
+# The model must not know that it is watched, or we would study another model. The recursion makes that easy: its `net`
+# is any callable. So we hand it a **recorder**, a function that calls the net and keeps what it gives. The net itself is
+# left alone; a second widget may use it at the same time. The net of a TRM is called
 #
 # $$K = N_{sup} \cdot T \cdot (n + 1)$$
 #
 # times, and each result is a state, $[N, L, D]$: the new $z$, or in the last call of a round the new $y$. (The widget's
-# 16 steps with $T = 2$ and $n = 2$ make 96.) So one hook on `net` sees everything. Moment 0 is before any call, moment
-# $k$ is after the $k$-th. Decoding is what the model itself does at the end of a step, done at any moment: the answer
+# 16 steps with $T = 2$ and $n = 2$ make 96.) So the recorder sees everything. Moment 0 is before any call, moment $k$ is
+# after the $k$-th. Decoding is what the model itself does at the end of a step, done at any moment: the answer
 # head on the cells of $y$, and the largest score wins.
 
 # %%
 recorded, inputs_NL = [], mazes.test.inputs_NL[:4]
-hook = maze_net.net.register_forward_hook(lambda net, given, state: recorded.append(state))
+
+def recorder(state, injection):
+    recorded.append(maze_net.net(state, injection))
+    return recorded[-1]
+
 with torch.inference_mode():
     steps = list(maze_net.deep_supervision(inputs_NL.long(), 3, *depth))
-hook.remove()
+    y, z = maze_net.initial_states(inputs_NL)
+    for _ in range(3):
+        x = maze_net.input_embedding(inputs_NL.long())
+        y, z = maze_net.recursion(recorder, x, y, z, *depth)
 run = trace(maze_net, inputs_NL, 3, depth)
 assert len(recorded) == len(run) - 1 == 3 * depth.T * (depth.n + 1)
 assert all(torch.equal(mine, its) for mine, its in zip(recorded, run.renewed, strict=True))
@@ -110,7 +119,7 @@ for number, step in enumerate(steps, 1):
     assert torch.equal(run.y(k), step.y) and torch.equal(run.z(k), step.z)
     assert torch.equal(run.tokens_KNL[k], step.logits.argmax(-1).to(torch.uint8))
 print(run)
-print("All 18 states of the package's trace equal those of our own hook, bit for bit, and y, z and",
+print("All 18 states of the package's trace equal those of our own recorder, bit for bit, and y, z and",
       "the answers at the ends of steps equal the model's own.")
 
 # %% [markdown]
@@ -149,7 +158,7 @@ stands_KNL, now_KNL, maze_q_KN = survey(
 films = [stands_KNL]
 for seed in (1, 2):
     weights = runs.RUNS / "maze_9x9" / f"cpu-{seed}" / "weights.safetensors"
-    net = runs.load_model(weights)[0]
+    net = load_model(weights)[0]
     films += survey(net, inputs_NL, 3, depth, lambda run: (run.tokens_KNL,))
 
 # %% tags=["figure"]
@@ -287,7 +296,7 @@ print("Figure: mean settling time of three nets, two panels. Left, off the path,
 # The same for Sudoku. Its easy 9x9 puzzles have one to seven candidates in an empty cell.
 
 # %% tags=["figure"]
-sudoku_net, sudoku_recipe, _ = runs.load_model(runs.CHECKPOINTS / "sudoku_9x9.safetensors")
+sudoku_net, sudoku_recipe, _ = load_model(CHECKPOINTS / "sudoku_9x9.safetensors")
 given_NL, solved_NL = sudoku_recipe.task().test
 answer_KNL, sure_KNL = survey(sudoku_net, given_NL, 3, depth,
                               lambda run: (run.tokens_KNL, run.confidence_KNL))
@@ -489,7 +498,7 @@ print("Figure: Q of right and wrong answers, median and 5 to 95 % (five or more)
 # %%
 rows, failures = [], []
 for folder in sorted((runs.RUNS / "maze_9x9").glob("cpu-*")):
-    net = runs.load_model(folder / "weights.safetensors")[0]
+    net = load_model(folder / "weights.safetensors")[0]
     scored = runs.Run(folder).eval["test"]["ema"]["exact"]
     flags_SN = torch.tensor([[flag == "1" for flag in row] for row in scored])
     always_N, sometimes_N = flags_SN[8:].all(0), flags_SN[8:].any(0)
@@ -531,7 +540,7 @@ for name, little in (("the net with little exploration", True), ("the three othe
 # %% tags=["figure"]
 shown, lengths_N = {}, (mazes.test.labels_NL == maze.PATH).sum(1)
 for folder, i, moves, _ in failures:
-    net = runs.load_model(runs.RUNS / "maze_9x9" / folder / "weights.safetensors")[0]
+    net = load_model(runs.RUNS / "maze_9x9" / folder / "weights.safetensors")[0]
     replies = trace(net, mazes.test.inputs_NL[i], 16, depth).answers
     tokens_SL, q_S = replies.tokens_SNL[:, 0], replies.q_SN[:, 0]
     mood = f"settled, Q {'above' if q_S[-1] > 0 else 'below'} 0" if not moves else "wandering"
@@ -566,7 +575,7 @@ for mood, (folder, i, tokens_SL, q_S) in shown.items():
 # - Step by call, tick "show what it would answer now", and look for the call at which a wrong branch dies.
 
 # %% tags=["widget"]
-restless = runs.load_model(runs.RUNS / "maze_9x9/cpu-0-little-exploration/weights.safetensors")[0]
+restless = load_model(runs.RUNS / "maze_9x9/cpu-0-little-exploration/weights.safetensors")[0]
 last_failure = list(shown.values())[-1][1]
 Playground(mazes, mazes.test, Thinker("shipped", maze_net, 16, depth),
            Thinker("little exploration", restless, 16, depth), chosen=last_failure)
@@ -610,6 +619,8 @@ Playground(mazes, mazes.test, Thinker("shipped", maze_net, 16, depth),
 # (notebook 12); [a look inside HRM](https://arxiv.org/abs/2601.10679), with its own wrong resting places.
 #
 # **Next**: notebook 09 takes parts away, one at a time, and asks what each was good for.
+#
+# [← 7 · Train: Sudoku from 4x4 to Extreme](07_train_sudoku.ipynb) | [the map](00_start_here.ipynb) | [9 · Ablations →](09_ablations.ipynb)
 
 # %%
 progress("08")

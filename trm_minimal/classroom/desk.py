@@ -4,7 +4,6 @@ A right answer is kept as a file in notebooks/answers (or in the folder that TRM
 needs, so that a later notebook can go on with it; nothing else is remembered.
 """
 
-import ast
 import builtins
 import os
 import pkgutil

@@ -105,9 +105,7 @@ class Choice(Exercise):
             f'"{next(iter(self.options))}"`',
         )
         letter = answer.strip("() .").lower()
-        refuse_unless(
-            letter in self.options, f"{shown(answer)} is none of the letters {', '.join(self.options)}"
-        )
+        refuse_unless(letter in self.options, f"{shown(answer)} is none of the letters {', '.join(self.options)}")
         refuse_unless(letter == self.right, self.verdicts[letter])
 
 

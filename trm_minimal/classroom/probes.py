@@ -117,7 +117,11 @@ def compare_gradients(yours: Tape, right: Tape, result, answer, names: str = "xy
             state.requires_grad, f"{name} comes back detached; to cut it off or not is for the caller to decide"
         )
     mine, wanted = yours.reached(*result), right.reached(*answer)
-    meaning = {"x": "the question, so the token table would never learn", "y": "the first answer", "z": "the first thought"}
+    meaning = {
+        "x": "the question, so the token table would never learn",
+        "y": "the first answer",
+        "z": "the first thought",
+    }
     for name in names:
         refuse_unless(
             name in mine or name not in wanted,

@@ -102,7 +102,7 @@ def is_inference(value: Any) -> bool:
 
 
 def line_of(error: BaseException, answer: Callable) -> str:
-    """" in `...`": the line of the learner's code that the error came from, if Python knows it."""
+    """ " in `...`": the line of the learner's code that the error came from, if Python knows it."""
     code = getattr(inspect.unwrap(answer), "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line for frame in frames if code and frame.filename == code.co_filename and frame.line]

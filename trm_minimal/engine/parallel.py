@@ -1,6 +1,8 @@
-"""Training in several processes, one for each GPU: each holds the whole model and its share of the slots.
+"""Training in several processes, one for each GPU: each holds the whole model and its share of the
+slots.
 
-Start them with torchrun; a process started alone is the only worker, and then nothing here does anything.
+Start them with torchrun; a process started alone is the only worker, and then nothing here does
+anything.
 """
 
 import os
@@ -15,7 +17,10 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 
 class Workers(NamedTuple):
-    """Which worker this is, and of how many. Slots are dealt in order: worker r has the r-th part of the batch."""
+    """Which worker this is, and of how many.
+
+    Slots are dealt in order: worker r has the r-th part of the batch.
+    """
 
     rank: int = 0
     count: int = 1
@@ -34,7 +39,10 @@ class Workers(NamedTuple):
         return torch.cat(parts, dim).to(tensor.dtype)
 
     def average_gradients(self, model: nn.Module) -> None:
-        """Every gradient becomes the mean over the workers: that of the whole batch. All must call it."""
+        """Every gradient becomes the mean over the workers: that of the whole batch.
+
+        All must call it.
+        """
         if self.count == 1:
             return
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
@@ -49,7 +57,8 @@ def join(device: str) -> Iterator[tuple[Workers, str]]:
     if not dist.is_torchelastic_launched():
         yield Workers(), device
         return
-    import torch.distributed.nn  # else an optimizer does, later, and its default arguments keep the group alive
+    # else an optimizer does, later, and its default arguments keep the group alive
+    import torch.distributed.nn
 
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput
-from trm_minimal.layers import Unrotated, mlp_mixer, transformer
+from trm_minimal.layers import NoRotation, mlp_mixer, transformer
 from trm_minimal.model import LearnedPositions, NoPositions, TinyRecursiveModel
 
 
@@ -42,7 +42,7 @@ def _official_names(model: TinyRecursiveModel) -> dict[str, str]:
 
 def official_model(config: Mapping) -> TinyRecursiveModel:
     """The model that an official configuration (arch section, with vocab_size and seq_len) describes, at its start."""
-    rotations = {"rope": transformer, "learned": partial(transformer, rotation=Unrotated)}
+    rotations = {"rope": transformer, "learned": partial(transformer, rotation=NoRotation)}
     rotations["none"] = rotations["learned"]
     if config["pos_encodings"] not in rotations:
         raise BadInput(f"pos_encodings is {config['pos_encodings']!r}; the official code knows {sorted(rotations)}")

@@ -1,6 +1,7 @@
 """A recipe is a function that returns a `Recipe`; an ablation is `replace(recipe, one_field=...)`.
 
-Defaults are the paper's for Sudoku-Extreme (section 5) with the official code's details (config/, README commands).
+Defaults are the paper's for Sudoku-Extreme (section 5) with the official code's details (config/,
+README commands).
 """
 
 from collections.abc import Callable
@@ -23,7 +24,15 @@ from trm_minimal.losses import answer_and_halting_loss, stablemax_cross_entropy
 from trm_minimal.model import FixedInit, NoPositions, TinyNet, compiled, eager
 from trm_minimal.recurrence import Replace
 from trm_minimal.recursion import deep_recursion
-from trm_minimal.schedules import Depth, constant, curriculum, final_depth, full_budget, warmup, warmup_cosine
+from trm_minimal.schedules import (
+    Depth,
+    constant,
+    curriculum,
+    final_depth,
+    full_budget,
+    warmup,
+    warmup_cosine,
+)
 from trm_minimal.tasks import Task, maze, sudoku
 from trm_minimal.train import train_step
 
@@ -79,19 +88,43 @@ class Recipe:
         return self.tested_at or final_depth(self.depth)
 
 
+def adamw(lr: float, weight_decay: float = 0.1) -> Callable:
+    """AdamW with the paper's betas; a tenth of its weight decay, for runs that are short."""
+    return partial(torch.optim.AdamW, lr=lr, betas=(0.9, 0.95), weight_decay=weight_decay)
+
+
+def at_depth(recipe: Recipe, n: int, T: int, times: float = 1) -> Recipe:
+    """The recipe at another depth, for `times` as many steps."""
+    return replace(recipe, depth=constant(n, T), steps=round(recipe.steps * times))
+
+
+def at_rate(recipe: Recipe, times: float) -> Recipe:
+    """The recipe at so many times its learning rate."""
+    lr = times * recipe.optimizer.keywords["lr"]
+    return replace(recipe, optimizer=partial(recipe.optimizer, lr=lr))
+
+
+def with_round(recipe: Recipe, one_round: Callable) -> Recipe:
+    """The recipe with another round, as `parts.rounds` has them."""
+    return replace(recipe, recursion=partial(deep_recursion, one_round=one_round))
+
+
 def sudoku_extreme() -> Recipe:
-    """The paper's best Sudoku model (87.4 % on the published test set): mixer, 5M parameters. For a GPU."""
+    """The paper's best Sudoku model (87.4 % on the published test set), 5M parameters. For a GPU."""
     return Recipe()
 
 
 def _maze_hard_task(prepare=None) -> Callable[..., Task]:
     """The published mazes, none turned while training; `prepare` may turn them before."""
-    options = {"symmetries": maze.none, "validation": "maze-generated/test.csv"}
+    options = {"symmetries": maze.no_symmetries, "validation": "maze-generated/test.csv"}
     return partial(maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {}))
 
 
 def maze_hard() -> Recipe:
-    """The paper's Maze-Hard model (85.3 %): attention, 7M parameters, n = 4 as the official command. For a GPU."""
+    """The paper's Maze-Hard model (85.3 %): attention, 7M parameters. For a GPU.
+
+    n = 4 as in the official command.
+    """
     return replace(
         sudoku_extreme(),
         task=_maze_hard_task(),
@@ -101,7 +134,10 @@ def maze_hard() -> Recipe:
 
 
 def maze_hard_plain() -> Recipe:
-    """Maze-Hard in its 8 symmetries, the labels turned along: they contradict the rule that the labels follow."""
+    """Maze-Hard in its 8 symmetries, the labels turned along.
+
+    They contradict the rule that the labels follow.
+    """
     return replace(maze_hard(), task=_maze_hard_task(maze.plain_eightfold))
 
 
@@ -111,11 +147,12 @@ def maze_hard_relabelled() -> Recipe:
 
 
 def sudoku_extreme_fast() -> Recipe:
-    """Sudoku-Extreme on one large GPU in minutes: Muon, half the batch, a depth that grows, the net compiled.
+    """Sudoku-Extreme on one large GPU in minutes: Muon, half the batch, a depth that grows.
 
-    Muon and batch 384 as the fastest public run (arXiv 2601.19085); a depth that grows as in CGAR (arXiv 2511.08653).
-    With 15 blank positions in front there are 96 in all, a number that the GPU's matrix units like. One seed is
-    recorded: six minutes, a third of the way to the paper's accuracy.
+    Muon and batch 384 as the fastest public run (arXiv 2601.19085); a depth that grows as in CGAR
+    (arXiv 2511.08653). With 15 blank positions in front there are 96 in all, a number that the
+    GPU's matrix units like. One seed is recorded: six minutes, a third of the way to the paper's
+    accuracy.
     """
     return replace(
         sudoku_extreme(),
@@ -135,7 +172,7 @@ def sudoku_extreme_fast() -> Recipe:
 
 
 def maze_hard_fast() -> Recipe:
-    """Maze-Hard on one large GPU in a few minutes: cells mixed by a 3x3 convolution, not the paper's block.
+    """Maze-Hard on one large GPU in a few minutes, by a 3x3 convolution, not the paper's block.
 
     Timed on a GPU, and tried there with a smaller batch (LOG.md); not run to its end yet.
     """
@@ -150,7 +187,7 @@ def maze_hard_fast() -> Recipe:
         halting=partial(halt_by_q, exploration=1.0),
         steps=3_000,
         batch=192,
-        optimizer=partial(torch.optim.AdamW, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(1e-3),
         schedule=partial(warmup_cosine, over=200),
         clip=1.0,
         ema=0.99,
@@ -171,14 +208,15 @@ def maze_hard_fast_relabelled() -> Recipe:
 
 
 def _class_size() -> Recipe:
-    """What the class-size recipes share: a short run on a CPU, so short warm-up, short EMA and clipping."""
+    """What the class-size recipes share: a short run on a CPU, so short EMA, and clipping."""
     return replace(
         sudoku_extreme(),
         prefix=4,
         q_outputs=1,
-        optimizer=partial(torch.optim.AdamW, lr=2e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(2e-3),
         clip=1.0,
-        precision=torch.float32,  # many processors have no bfloat16: there it takes ten times as long
+        # many processors have no bfloat16: there it takes ten times as long
+        precision=torch.float32,
         eval_puzzles=256,
     )
 
@@ -193,7 +231,7 @@ def sudoku_4x4() -> Recipe:
         depth=constant(n=4, T=2),
         steps=1_000,
         batch=64,
-        optimizer=partial(torch.optim.AdamW, lr=3e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(3e-3),
         schedule=partial(warmup_cosine, over=50),
         ema=0.98,
         eval_every=100,
@@ -208,12 +246,13 @@ def maze_9x9() -> Recipe:
         dim=96,
         block=partial(mlp_mixer, multiple=64),
         depth=constant(n=2, T=2),
-        # At the official 0.1 nearly every slot halts after a step or two once the net is good, later steps are hardly
-        # trained any more, and answers that were right do not stay (LOG.md, and the superseded run).
+        # At the official 0.1 nearly every slot halts after a step or two once the net is good,
+        # later steps are hardly trained any more, and answers that were right do not stay (LOG.md,
+        # and the superseded run).
         halting=partial(halt_by_q, exploration=1.0),
         steps=3_000,
         batch=64,
-        optimizer=partial(torch.optim.AdamW, lr=1.5e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(1.5e-3),
         schedule=partial(warmup_cosine, over=200),
         ema=0.98,
         eval_every=500,
@@ -222,9 +261,10 @@ def maze_9x9() -> Recipe:
 
 
 def maze_15x15() -> Recipe:
-    """15x15 mazes with one shortest path, cells mixed by a 3x3 convolution: 40 minutes on one idle core.
+    """15x15 mazes with one shortest path, by a 3x3 convolution: 40 minutes on one idle core.
 
-    Mixer and attention of this size were still at the start of their way when this had arrived (LOG.md).
+    Mixer and attention of this size were still at the start of their way when this had arrived
+    (LOG.md).
     """
     return replace(
         maze_9x9(),
@@ -233,17 +273,17 @@ def maze_15x15() -> Recipe:
         block=partial(grid_convolution, side=15, multiple=64),
         steps=4_000,
         batch=32,
-        optimizer=partial(torch.optim.AdamW, lr=8e-4, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(8e-4),
         schedule=partial(warmup_cosine, over=100),
         eval_puzzles=100,
     )
 
 
 def maze_6x6_noise() -> Recipe:
-    """1,000 mazes of 6x6 in the manner of Maze-Hard, each with several shortest paths; no augmentation."""
+    """1,000 mazes of 6x6 in the manner of Maze-Hard, each with several shortest paths."""
     return replace(
         maze_9x9(),
-        task=partial(maze.load, "maze-6x6-noise", symmetries=maze.none),
+        task=partial(maze.load, "maze-6x6-noise", symmetries=maze.no_symmetries),
         dim=64,
         steps=1_000,
         schedule=partial(warmup_cosine, over=50),
@@ -255,13 +295,15 @@ def maze_6x6_noise() -> Recipe:
 
 def maze_6x6_noise_plain() -> Recipe:
     """The same mazes in their 8 symmetries, the labels turned along."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.plain_eightfold)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.plain_eightfold}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 
 def maze_6x6_noise_relabelled() -> Recipe:
     """The same mazes in their 8 symmetries, the labels made anew by their own rule."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.relabelled)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.relabelled}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 
@@ -272,20 +314,20 @@ def sudoku_6x6() -> Recipe:
         task=partial(sudoku.load, "sudoku-6x6"),
         steps=2_000,
         batch=48,
-        optimizer=partial(torch.optim.AdamW, lr=2e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(2e-3),
         schedule=partial(warmup_cosine, over=200),
         eval_every=250,
     )
 
 
 def sudoku_6x6_short() -> Recipe:
-    """Half the steps: short of the ceiling, so that variants can differ. The baseline of the next three."""
+    """sudoku_6x6 for half the steps: short of the ceiling, so that variants can differ."""
     return replace(sudoku_6x6(), steps=1_000, eval_every=100)
 
 
 def sudoku_6x6_one_step() -> Recipe:
     """Gradient through the last z update and the last y update only: HRM's 1-step approximation."""
-    return replace(sudoku_6x6_short(), recursion=partial(deep_recursion, one_round=one_step))
+    return with_round(sudoku_6x6_short(), one_step)
 
 
 def sudoku_6x6_full_gradient() -> Recipe:
@@ -294,44 +336,52 @@ def sudoku_6x6_full_gradient() -> Recipe:
 
 
 def sudoku_6x6_no_halting() -> Recipe:
-    """Every puzzle stays for N_sup supervision steps. Equal steps are equal compute: the batch has as many slots."""
+    """Every puzzle stays for N_sup supervision steps.
+
+    Equal steps are equal compute: the batch has as many slots.
+    """
     return replace(sudoku_6x6_short(), halting=halt_at_the_end)
 
 
 def sudoku_6x6_attention() -> Recipe:
-    """Cells mixed by attention instead of an MLP; positions by rotation, as the official attention model."""
+    """Cells mixed by attention instead of an MLP; positions by rotation, as official."""
     return replace(sudoku_6x6_short(), block=partial(transformer, heads=4, multiple=64))
 
 
 def sudoku_9x9() -> Recipe:
     """Easy 9x9 Sudoku (36 to 50 givens), about twenty minutes on a CPU."""
     return replace(
-        maze_9x9(),
+        _class_size(),
         task=partial(sudoku.load, "sudoku-9x9"),
-        halting=halt_by_q,
+        dim=96,
+        block=partial(mlp_mixer, multiple=64),
+        depth=constant(n=2, T=2),
         steps=2_000,
         batch=32,
+        schedule=partial(warmup_cosine, over=200),
+        ema=0.98,
         eval_every=250,
-        optimizer=partial(torch.optim.AdamW, lr=2e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        eval_puzzles=128,
     )
 
 
 def sudoku_extreme_small() -> Recipe:
-    """A small net on the published Sudoku-Extreme puzzles (--data-dir), to see the real data train on a CPU."""
+    """A small net on the published Sudoku-Extreme puzzles (--data-dir), to see them train."""
     return replace(
-        maze_9x9(),
+        sudoku_9x9(),
         task=Recipe().task,
-        halting=halt_by_q,
         dim=128,
         depth=constant(n=4, T=2),
-        batch=32,
+        steps=3_000,
+        optimizer=adamw(1.5e-3),
         schedule=partial(warmup, over=20),
+        eval_every=500,
         eval_puzzles=32,
     )
 
 
 def maze_hard_small() -> Recipe:
-    """The published Maze-Hard puzzles (--data-dir) in an hour on one CPU core: maze_15x15's convolution, width 48."""
+    """The published Maze-Hard puzzles (--data-dir) in an hour on one CPU core, by a convolution."""
     return replace(
         maze_15x15(),
         task=_maze_hard_task(),
@@ -340,7 +390,7 @@ def maze_hard_small() -> Recipe:
         depth=constant(n=3, T=2),
         steps=6_000,
         batch=8,
-        optimizer=partial(torch.optim.AdamW, lr=6e-4, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(6e-4),
         eval_every=1_000,
         eval_puzzles=40,
     )

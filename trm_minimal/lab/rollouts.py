@@ -79,5 +79,8 @@ def by_vote(rollouts: Rollouts) -> Tensor:
 
 
 def oracle(rollouts: Rollouts, labels_NL: Tensor) -> Tensor:
-    """Bool [S, N]: is any of the K answers right, cells without a label apart? A selector's bound."""
+    """Bool [S, N]: is any of the K answers right, cells without a label apart?
+
+    No selector can do better.
+    """
     return ((rollouts.tokens_KSNL == labels_NL) | (labels_NL == 0)).all(-1).any(0)

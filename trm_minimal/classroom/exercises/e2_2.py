@@ -89,7 +89,8 @@ def check_gradient(f, h_LK, base):
         leaf_LK = h_LK.clone().requires_grad_()
         out_LK = turn(leaf_LK * 1, base)
         refuse_unless(
-            out_LK.requires_grad, "no gradient comes back through it, so queries and keys would never learn; detach nothing"
+            out_LK.requires_grad,
+            "no gradient comes back through it, so queries and keys would never learn; detach nothing",
         )
         weights_LK = torch.linspace(-1, 1, out_LK.numel(), dtype=out_LK.dtype).view_as(out_LK)
         shares.append(torch.autograd.grad((out_LK * weights_LK).sum(), leaf_LK)[0])

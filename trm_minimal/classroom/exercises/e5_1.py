@@ -151,7 +151,9 @@ def check_type(f):
         torch.allclose(loss_BL, right_BL, rtol=1e-4),
         "scores in bfloat16 give a loss with two or three digits; turn them into float32 before anything else",
     )
-    refuse_unless(loss_BL.requires_grad, "no gradient flows back to scores in bfloat16; turn them into float32 attached")
+    refuse_unless(
+        loss_BL.requires_grad, "no gradient flows back to scores in bfloat16; turn them into float32 attached"
+    )
     for loss in (loss_BL, right_BL):
         loss.sum().backward()
     refuse_unless(

@@ -131,7 +131,9 @@ def check_minimum(f):
     for N_sup in (4, 16):
         shares = {steps: share(f, 5.0, steps, N_sup, 1.0) for steps in (2, 3, N_sup - 1)}
         late = all(abs(halted - (steps - 2) / (N_sup - 1)) < 0.025 for steps, halted in shares.items())
-        refuse_unless(not late, "a slot that explores halts one step late: at least m steps are enough, m itself counts")
+        refuse_unless(
+            not late, "a slot that explores halts one step late: at least m steps are enough, m itself counts"
+        )
         for steps, halted in shares.items():
             right = (steps - 1) / (N_sup - 1)
             told = f"when all explore, with N_sup = {N_sup}, {halted:.0%} of the sure slots halt after step {steps}"

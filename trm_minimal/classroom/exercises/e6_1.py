@@ -171,7 +171,8 @@ def check_short(f):
     f(model, optimizer, scaler, loss_of(model, inputs, 1.0), 1e3)
     length = dict(scaler.tape)["step"].norm()
     refuse_unless(
-        length < 900, f"a gradient shorter than clip = 1,000 is lengthened to {length:,.0f}; only a longer one is changed"
+        length < 900,
+        f"a gradient shorter than clip = 1,000 is lengthened to {length:,.0f}; only a longer one is changed",
     )
 
 

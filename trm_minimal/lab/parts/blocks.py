@@ -11,7 +11,9 @@ from trm_minimal.layers import Linear, PostNorm, Rotary, SelfAttention, SwiGLU, 
 
 
 class GridConvolution(nn.Module):
-    """A cell of a square board reads itself and its eight neighbours; a prefix position reads the board's mean."""
+    """A cell of a square board reads itself and its eight neighbours; a prefix position reads the
+    board's mean.
+    """
 
     def __init__(self, dim: int, length: int, side: int):
         super().__init__()
@@ -27,9 +29,13 @@ class GridConvolution(nn.Module):
 
 
 def grid_convolution(dim: int, length: int, side: int, multiple: int = 256) -> nn.Module:
-    """Mix cells by a 3x3 convolution, then features cell by cell. The first norm is over positions, as in mlp_mixer."""
+    """Mix cells by a 3x3 convolution, then features cell by cell.
+
+    The first norm is over positions, as in mlp_mixer.
+    """
     return nn.Sequential(
-        Transposed(PostNorm(Transposed(GridConvolution(dim, length, side)))), PostNorm(SwiGLU(dim, multiple=multiple))
+        Transposed(PostNorm(Transposed(GridConvolution(dim, length, side)))),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
@@ -39,7 +45,10 @@ def grid_convolution_over_width(dim: int, length: int, side: int, multiple: int 
 
 
 class PreNorm(nn.Module):
-    """x + f(norm(x)). What is added is tame, but nothing holds the sum: x grows with every part it passes."""
+    """x + f(norm(x)).
+
+    What is added is tame, but nothing holds the sum: x grows with every part it passes.
+    """
 
     def __init__(self, inner: nn.Module):
         super().__init__()
@@ -64,7 +73,9 @@ class FinalNorm(PreNorm):
 
 
 def attention_block(dim: int, length: int, wrap=PostNorm, heads: int = 8, rotation=Rotary, multiple: int = 256):
-    """layers.transformer with another wrapping around its two parts; with PostNorm it is that block."""
+    """layers.transformer with another wrapping around its two parts; with PostNorm it is that
+    block.
+    """
     return nn.Sequential(wrap(SelfAttention(dim, length, heads, rotation)), wrap(SwiGLU(dim, multiple=multiple)))
 
 
@@ -74,9 +85,12 @@ def normed(dim: int, length: int, block) -> nn.Module:
 
 
 def mixer_over_width(dim: int, length: int, multiple: int = 256) -> nn.Module:
-    """mlp_mixer with its first norm over the width of each cell, where the official one is over the positions."""
+    """mlp_mixer with its first norm over the width of each cell, where the official one is over the
+    positions.
+    """
     return nn.Sequential(
-        PostNorm(Transposed(SwiGLU(length, multiple=multiple))), PostNorm(SwiGLU(dim, multiple=multiple))
+        PostNorm(Transposed(SwiGLU(length, multiple=multiple))),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 

@@ -14,7 +14,7 @@ from trm_minimal.recursion import latent_recursion
 
 
 def single_z(net, x, y, z, n):
-    """One state for all: z = net(z, x), and z is the answer, too (Table 2; official trm_singlez)."""
+    """One state for all: z = net(z, x), and z is the answer, too (Table 2; trm_singlez)."""
     for _ in range(n + 1):
         z = net(z, x)
     return z, z

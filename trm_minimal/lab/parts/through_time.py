@@ -1,4 +1,5 @@
-"""Training through time: one update whose gradient runs through every supervision step, where TRM cuts it after each.
+"""Training through time: one update whose gradient runs through every supervision step, where TRM
+cuts it after each.
 
 Dimension key: B batch, L cells, D width.
 """
@@ -12,10 +13,12 @@ from trm_minimal.train import descend, next_carry
 
 
 def through_time(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
-    """Fresh puzzles, N_sup supervision steps, and one update by the mean of their losses; nothing is detached.
+    """Fresh puzzles, N_sup supervision steps, and one update by the mean of their losses; nothing
+    is detached.
 
-    The `update` of a recipe, as train.train_step is, and with its answer: (mean loss, puzzles that ended, those of them
-    right). All puzzles end after N_sup steps, so the Q head has no work and learns nothing.
+    The `update` of a recipe, as train.train_step is, and with its answer: (mean loss, puzzles that
+    ended, those of them right). All puzzles end after N_sup steps, so the Q head has no work and
+    learns nothing.
     """
     model, depth = state.model, recipe.depth(state.step, state.generators["depth"])
     carry = next_carry(recipe, state)  # no slot goes on, so all are fresh

@@ -1,19 +1,21 @@
-"""Derive records again: each check returns complaints, one sentence each, and none when all is well.
+"""Derive records again: each check returns complaints, one sentence each, and none when all is
+well.
 
 Another processor rounds otherwise and may turn a puzzle or two, so flags are not compared exactly.
 """
 
 from pathlib import Path
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.lab.recipes import by_name, describe
 from trm_minimal.lab.records import sweeps
 from trm_minimal.lab.records.provenance import sha256
 from trm_minimal.lab.records.replay import affordable, check_losses, first_losses
-from trm_minimal.lab.records.runs import FIRST_STEPS, Run, load_model
+from trm_minimal.lab.records.runs import FIRST_STEPS, Run
 from trm_minimal.lab.records.score import exact_accuracy, score, scored_sets
 from trm_minimal.lab.records.sweeps import Sweep
 from trm_minimal.lab.records.translate import changed_fields
+from trm_minimal.lab.weights import load_model
 from trm_minimal.tasks import Task
 
 SLICE = 100  # test puzzles of a run that are scored again
@@ -55,7 +57,9 @@ def check_recipe(run: Run) -> list[str]:
 
 
 def check_curve(run: Run) -> list[str]:
-    """Complaints: curve and flags of single puzzles contradict the recipe, each other or themselves."""
+    """Complaints: curve and flags of single puzzles contradict the recipe, each other or
+    themselves.
+    """
     complaints = []
     every, last = run.recipe["eval_every"], run.recipe["steps"]
     if [row["step"] for row in run.curve] != curve_steps(every, last):
@@ -78,10 +82,12 @@ def check_curve(run: Run) -> list[str]:
 
 
 def check_weights(run: Run, task: Task) -> list[str]:
-    """Complaints: the weights do not do what was recorded, on validation and the first test puzzles.
+    """Complaints: the weights do not do what was recorded, on validation and the first test
+    puzzles.
 
-    Cells right after each step tell a foreign starting state, the early exit tells a foreign Q head.
-    Of a large net only the first puzzles are scored, and compared after every supervision step.
+    Cells right after each step tell a foreign starting state, the early exit tells a foreign Q
+    head. Of a large net only the first puzzles are scored, and compared after every supervision
+    step.
     """
     model, recipe, facts = load_model(run.folder / "weights.safetensors")
     known = {"recipe": run.recipe["name"], "seed": run.recipe["seed"], "step": run.recipe["steps"]}
@@ -135,7 +141,9 @@ def check_cell(name: str, sweep: Sweep, record: dict) -> list[str]:
 
 
 def check_cell_again(name: str, sweep: Sweep, record: dict, task: Task, tolerance: float = 1e-4) -> list[str]:
-    """Complaints: first losses computed anew are others, or kept weights do not do what was recorded."""
+    """Complaints: first losses computed anew are others, or kept weights do not do what was
+    recorded.
+    """
     variant, seed = record["recipe"]["variant"], record["recipe"]["seed"]
     recipe = sweep.variants[variant]
     losses = first_losses(recipe, task, seed, sweeps.FIRST_STEPS)

@@ -9,104 +9,22 @@ reason) marks a run whose recipe or code has moved on.
 import copy
 import csv
 import json
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from trm_minimal import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import copy_baseline
-from trm_minimal.lab.recipes import Recipe, by_name, describe
+from trm_minimal.lab.folders import new_folder
+from trm_minimal.lab.recipes import Recipe, describe
 from trm_minimal.lab.records.provenance import ROOT, has_git, sha256
 from trm_minimal.lab.records.replay import first_losses
 from trm_minimal.lab.records.score import score, scored_sets
-from trm_minimal.model import TinyRecursiveModel, count_parameters
-from trm_minimal.state import TrainState, build_model
+from trm_minimal.lab.weights import is_large, save_weights
+from trm_minimal.state import TrainState
 from trm_minimal.tasks import Task
 
 RUNS = ROOT / "data" / "runs"
-CHECKPOINTS = ROOT / "data" / "checkpoints"
 FIRST_STEPS = 5
-LARGE = 16e6  # bytes
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name when all went well and leaves nothing behind when not.
-
-    BadInput when the name is taken by anything but an empty folder, or when it cannot be written.
-    """
-    try:
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise BadInput(f"{folder} is there already; name a new folder")
-        above = next(parent for parent in folder.absolute().parents if parent.exists())
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=above) as room:
-            unfinished = Path(room) / "new"
-            unfinished.mkdir()
-            yield unfinished
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.replace(folder)
-    except OSError as error:
-        reason = error.strerror or error
-        raise BadInput(f"cannot write {folder} ({reason}); choose a folder that is writable and has room") from error
-
-
-def require_place(out: Path, state_path: Path, resume: bool) -> None:
-    """BadInput when `out` holds a run that is not to be gone on with, or none that is, or cannot be written."""
-    if resume and not state_path.is_file():
-        raise BadInput(f"{out} holds no run to resume; leave out --resume to start one")
-    if state_path.exists() and not resume:
-        raise BadInput(f"{out} already holds a run; go on with it by --resume, or name another --out")
-    if not resume:
-        with new_folder(out):
-            pass  # made now: a folder that cannot be written is known before the first step, not after an hour
-
-
-def is_large(model: TinyRecursiveModel) -> bool:
-    """Whether its weights take more than 16 MB in float32. They are kept in float16 then."""
-    return 4 * count_parameters(model) > LARGE
-
-
-def save_weights(path: Path, model: TinyRecursiveModel, facts: dict) -> None:
-    """A model for others to load: its weights (see `is_large`), and how to build it (recipe, vocabulary, length)."""
-    sizes = {"kind": "weights", "vocab_size": model.vocab_size, "length": model.length}
-    tensors = {name: tensor.half() if is_large(model) else tensor for name, tensor in model.state_dict().items()}
-    checkpoint.save(path, tensors, sizes | facts)
-
-
-def load_model(path: Path) -> tuple[TinyRecursiveModel, Recipe, dict]:
-    """(model, recipe, facts) from a file of `save_weights`. BadInput when it is damaged or its recipe has changed."""
-    tensors, facts = checkpoint.load(path)
-    if facts.get("kind") != "weights":
-        kind = facts.get("kind", "something else")
-        raise BadInput(f"{path} holds a {kind}, not weights; give the weights.safetensors of a run")
-    absent = [name for name in ("recipe", "vocab_size", "length") if name not in facts]
-    if absent:
-        raise BadInput(f"{path} does not say its {absent[0]}; fetch it again, or train anew")
-    recipe = by_name(facts["recipe"])
-    model = build_model(recipe, facts["vocab_size"], facts["length"], seed=0)
-    checkpoint.load_weights(model, tensors, str(path))
-    return model.eval(), recipe, facts
-
-
-def require_fit(model: TinyRecursiveModel, task: Task) -> None:
-    """BadInput when the model was made for other boards."""
-    if (task.vocab_size, task.length) != (model.vocab_size, model.length):
-        raise BadInput(
-            f"the checkpoint knows boards of {model.length} cells and {model.vocab_size} tokens, but {task.name} has "
-            f"{task.length} and {task.vocab_size}; take puzzles and a checkpoint of one kind"
-        )
-
-
-def shipped_checkpoint(task: Task) -> Path:
-    """The shipped checkpoint for boards like the task's. BadInput when there is none."""
-    for path in sorted(CHECKPOINTS.glob("*.safetensors")):
-        facts = checkpoint.load(path)[1]
-        if (facts["vocab_size"], facts["length"]) == (task.vocab_size, task.length):
-            return path
-    raise BadInput(f"no shipped checkpoint knows {task.name}; name the weights of a run before the puzzle")
 
 
 def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainState, seed: int, env: dict) -> None:
@@ -120,7 +38,10 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
     nets = {"raw": state.model, "ema": averaged}
     scores = {
         split: {which: score(recipe, task, net, puzzles) for which, net in nets.items()}
-        | {"n": len(puzzles), "copy_baseline_cells": copy_baseline(puzzles.inputs_NL, puzzles.labels_NL)}
+        | {
+            "n": len(puzzles),
+            "copy_baseline_cells": copy_baseline(puzzles.inputs_NL, puzzles.labels_NL),
+        }
         for split, puzzles in scored_sets(recipe, task).items()
     }
     env = env | {"scoring_seconds": round(time.perf_counter() - started, 1)}

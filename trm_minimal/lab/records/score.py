@@ -85,6 +85,6 @@ def by_rating(scored: dict, ratings: list[float], bounds=(0, 1, 10, 20, 40, 80))
 
 
 def scored_sets(recipe: Recipe, task: Task) -> dict[str, Puzzles]:
-    """What a record scores: the validation puzzles of the curve, and the test set if there is one."""
+    """What a record scores: the validation puzzles of the curve, and the test set, if any."""
     sets = {"validation": task.validation[: recipe.eval_puzzles], "test": task.test}
     return {split: puzzles for split, puzzles in sets.items() if len(puzzles)}

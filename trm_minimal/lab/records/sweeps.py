@@ -1,4 +1,5 @@
-"""Sweeps: variants x seeds, trained by one command in parallel, each run recorded in one small file.
+"""Sweeps: variants x seeds, trained by one command in parallel, each run recorded in one small
+file.
 
 A record is data/sweeps/<sweep>/<variant>/<seed>.json: the resolved recipe, the curve, right or
 wrong for every test puzzle, the first losses, the environment, and a digest of all this; the
@@ -9,20 +10,26 @@ too: it says where, and all its test puzzles count as wrong.
 import copy
 import hashlib
 import json
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent import futures
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
-from itertools import chain, product
+from itertools import chain, islice, product
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput, Diverged
 from trm_minimal.evaluate import answer, exact_by_step
 from trm_minimal.lab.recipes import Recipe, describe
@@ -50,8 +57,13 @@ class Sweep:
     weights_kept: str = ""  # a pattern: variants of which every seed keeps its weights
 
     def cells(self) -> Iterator[tuple[str, int]]:
-        """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with fewer seeds."""
-        return chain(((variant, seed) for seed, variant in product(self.seeds, self.variants)), self.more_cells)
+        """(variant, seed), seed by seed: what is done of a sweep that was stopped is a sweep with
+        fewer seeds.
+        """
+        return chain(
+            ((variant, seed) for seed, variant in product(self.seeds, self.variants)),
+            self.more_cells,
+        )
 
     def keeps_weights(self, variant: str, seed: int) -> bool:
         """Whether the run keeps its weights."""
@@ -85,7 +97,10 @@ def rounded(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: s
 
 
 def fit(recipe: Recipe, model: TinyRecursiveModel, task: Task) -> TinyRecursiveModel:
-    """The model for boards of the task's length. A part with a table of positions refuses by load_state_dict."""
+    """The model for boards of the task's length.
+
+    A part with a table of positions refuses by load_state_dict.
+    """
     if model.length == task.length:
         return model
     longer = build_model(recipe, task.vocab_size, task.length, seed=0)
@@ -101,7 +116,8 @@ def digest(record: dict) -> str:
 
 def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env: dict, device: str) -> None:
     """Train and record one cell. The weights come first: where the record is, all is."""
-    torch.compiler.reset()  # a process trains many models, and each would count as a recompilation of the first
+    # a process trains many models, and each would count as a recompilation of the first
+    torch.compiler.reset()
     recipe = sweep.variants[variant]
     task = recipe.task()
     tests = {"test": task} | {title: build() for title, build in sweep.other_tests.items()}
@@ -141,8 +157,16 @@ def write(path: Path, record: dict) -> None:
     unfinished.replace(path)
 
 
-def _one_thread() -> None:
+def _start_worker(parent: Connection) -> None:
+    """One thread. Ctrl-C is left to the parent; the end comes when its end of a pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+
+    def follow() -> None:
+        wait([parent])  # nothing is ever sent
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def environment(device: str, command: str) -> dict:
@@ -164,19 +188,42 @@ def read(name: str) -> dict[tuple[str, int], dict]:
     return records
 
 
-def run(name: str, sweep: Sweep, env: dict, *, only: str = "*", jobs: int = 1, device: str = "cpu") -> tuple[int, int]:
-    """Train the cells whose variant fits `only` and that are not recorded yet. (cells done now, cells of the sweep)."""
-    folder = SWEEPS / name
-    cells = list(sweep.cells())
-    wanted = [(v, s) for v, s in cells if fnmatch(v, only) and not (folder / v / f"{s}.json").exists()]
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_one_thread) as pool:
-        work = [pool.submit(run_cell, name, sweep, v, s, folder, env, device) for v, s in wanted]
+def run(
+    name: str,
+    sweep: Sweep,
+    env: dict,
+    *,
+    only: str = "*",
+    jobs: int = 1,
+    device: str = "cpu",
+) -> tuple[int, int]:
+    """Train the cells whose variant fits `only` and that are not recorded yet.
+
+    Returns (cells done now, cells of the sweep). A cell begins when a worker is free, never before;
+    whatever ends this process or this call ends the workers. BadInput when a worker was killed.
+    """
+    folder, cells = SWEEPS / name, list(sweep.cells())
+    fits = [(variant, seed) for variant, seed in cells if fnmatch(variant, only)]
+    wanted = [(v, seed) for v, seed in fits if not (folder / v / f"{seed}.json").exists()]
+    coming, running, context = iter(wanted), set(), get_context("spawn")
+    reader, writer = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(reader,))
+    bar = tqdm(total=len(wanted), unit="run", desc=name, smoothing=0)
+    with reader, pool, writer, bar:  # left from the right: workers know before they are awaited
         try:
-            for done in tqdm(as_completed(work), total=len(work), unit="run", desc=name, smoothing=0):
-                done.result()
-        finally:  # stopped or failed: what has not begun shall not begin
-            pool.shutdown(cancel_futures=True)
-    return len(wanted), len(cells)
+            while True:
+                for cell in islice(coming, jobs - len(running)):
+                    running.add(pool.submit(run_cell, name, sweep, *cell, folder, env, device))
+                if not running:
+                    return len(wanted), len(cells)
+                done, running = futures.wait(running, return_when=futures.FIRST_COMPLETED)
+                for work in done:
+                    work.result()
+                    bar.update()
+        except BrokenProcessPool as error:
+            why = "a process in training was killed, for want of memory perhaps"
+            cure = "the same command goes on, with fewer --jobs if need be"
+            raise BadInput(f"{why}; {cure}") from error
 
 
 def load(path: Path, recipe: Recipe, task: Task) -> TinyRecursiveModel:

@@ -19,11 +19,17 @@ RENAMED = {
     "trm_minimal.schedules._stage": "trm_minimal.schedules.staged_depth",
     "trm_minimal.schedules._draw": "trm_minimal.schedules.drawn_depth",
     f"{LAB}.optimizers.MuonAdamW": f"{PARTS}.optimizers.muon_adamw",
+    "trm_minimal.layers.GridRotary": f"{PARTS}.positions.GridRotary",
+    "trm_minimal.layers.Unrotated": "trm_minimal.layers.NoRotation",
     # What carries gradient, and how many states and nets there are, is a round.
     f"{LAB}.gradients.one_step_recursion": {"call": DEEP, "one_round": f"{PARTS}.rounds.one_step"},
     f"{LAB}.latents.single_latent": {"call": DEEP, "one_round": f"{PARTS}.rounds.single_z"},
     f"{LAB}.latents.several_latents": {"call": DEEP, "one_round": f"{PARTS}.rounds.several_z"},
     f"{LAB}.latents.two_net_recursion": {"call": DEEP, "one_round": f"{PARTS}.rounds.two_nets"},
+}
+
+RENAMED |= {
+    f"trm_minimal.tasks.{family}.none": f"trm_minimal.tasks.{family}.no_symmetries" for family in ("maze", "sudoku")
 }
 
 # A field and its value as recorded -> the fields that say the same today.

@@ -7,8 +7,6 @@ steps, and at equal net calls. EMA on or off is two columns of each run.
 from dataclasses import replace
 from functools import partial
 
-import torch
-
 from trm_minimal.halting import halt_at_the_end
 from trm_minimal.lab.parts.blocks import (
     attention_over_positions,
@@ -17,30 +15,23 @@ from trm_minimal.lab.parts.blocks import (
     mixer_over_width,
 )
 from trm_minimal.lab.parts.losses import continue_loss
+from trm_minimal.lab.parts.positions import GridRotary
 from trm_minimal.lab.parts.rounds import TwoNets, one_step, several_z, single_z, two_nets
-from trm_minimal.lab.recipes import Recipe, maze_9x9, sudoku_6x6
+from trm_minimal.lab.recipes import (
+    Recipe,
+    adamw,
+    at_depth,
+    at_rate,
+    maze_9x9,
+    sudoku_6x6,
+    with_round,
+)
 from trm_minimal.lab.records.sweeps import Sweep
-from trm_minimal.layers import GridRotary, mlp_mixer, transformer
+from trm_minimal.layers import mlp_mixer, transformer
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.recurrence import FixedGate, Gated
-from trm_minimal.recursion import deep_recursion
-from trm_minimal.schedules import constant, warmup
+from trm_minimal.schedules import warmup
 from trm_minimal.tasks import maze, sudoku
-
-
-def at_depth(recipe: Recipe, n: int, T: int, times: float = 1) -> Recipe:
-    """The recipe at another depth, for `times` as many steps."""
-    return replace(recipe, depth=constant(n, T), steps=round(recipe.steps * times))
-
-
-def with_round(recipe: Recipe, one_round) -> Recipe:
-    """The recipe with another round, as `parts.rounds` has them."""
-    return replace(recipe, recursion=partial(deep_recursion, one_round=one_round))
-
-
-def at_rate(recipe: Recipe, times: float) -> Recipe:
-    """The recipe at so many times its learning rate."""
-    return replace(recipe, optimizer=partial(recipe.optimizer, lr=times * recipe.optimizer.keywords["lr"]))
 
 
 def sudoku_baseline() -> Recipe:
@@ -50,7 +41,7 @@ def sudoku_baseline() -> Recipe:
         N_sup=8,
         steps=1_000,
         batch=16,
-        optimizer=partial(torch.optim.AdamW, lr=2e-3, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(2e-3),
         schedule=partial(warmup, over=50),
         eval_every=125,
         eval_puzzles=64,
@@ -66,14 +57,14 @@ def maze_baseline() -> Recipe:
         N_sup=8,
         steps=600,
         batch=16,
-        optimizer=partial(torch.optim.AdamW, lr=8e-4, betas=(0.9, 0.95), weight_decay=0.1),
+        optimizer=adamw(8e-4),
         schedule=partial(warmup, over=50),
         eval_every=100,
         eval_puzzles=64,
     )
 
 
-def changes(base: Recipe, blocks: dict, unturned) -> dict[str, Recipe]:
+def variants_of(base: Recipe, blocks: dict, unturned) -> dict[str, Recipe]:
     """The baseline and all that is changed about it; other blocks and the task without symmetries are the family's."""
     return {
         "baseline": base,
@@ -125,8 +116,8 @@ def attentions(side: int) -> dict[str, partial]:
 def ablate_sudoku() -> Sweep:
     """6x6 Sudoku; the baseline is a mixer, as the paper's best Sudoku model."""
     blocks = {"norm-over-width": partial(mixer_over_width, multiple=64)} | attentions(side=6)
-    unturned = partial(sudoku.load, "sudoku-6x6", symmetries=sudoku.none)
-    return Sweep(changes(sudoku_baseline(), blocks, unturned), SUDOKU_SEEDS)
+    unturned = partial(sudoku.load, "sudoku-6x6", symmetries=sudoku.no_symmetries)
+    return Sweep(variants_of(sudoku_baseline(), blocks, unturned), SUDOKU_SEEDS)
 
 
 def ablate_maze() -> Sweep:
@@ -136,8 +127,8 @@ def ablate_maze() -> Sweep:
     """
     over_width = partial(grid_convolution_over_width, side=9, multiple=64)
     blocks = {"norm-over-width": over_width, "mixer": partial(mlp_mixer, multiple=64)} | attentions(side=9)
-    unturned = partial(maze.load, "maze-9x9", symmetries=maze.none)
-    variants = changes(maze_baseline(), blocks, unturned)
+    unturned = partial(maze.load, "maze-9x9", symmetries=maze.no_symmetries)
+    variants = variants_of(maze_baseline(), blocks, unturned)
     slower = {f"{name}-half-rate": at_rate(variants[name], 0.5) for name in ("two-nets", "softmax")}
     return Sweep(variants | slower, MAZE_SEEDS)
 

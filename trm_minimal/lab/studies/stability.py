@@ -1,6 +1,8 @@
-"""The stability report's attempts, and what it left out, as one family: which block, which recurrence, clipped or not.
+"""The stability report's ideas, and what it left out, as one family of our own nets.
 
-All are trained through time: 12 supervision steps of 8 net calls (n = 7, T = 1), one update by the mean of 12 losses.
+They differ in block, recurrence and clipping. The report's own nets are others: an MLP mixer that
+ends in a norm, the residual on the state, clipped throughout (RESULTS.md). All are trained through
+time: 12 supervision steps of 8 net calls (n = 7, T = 1), one update by the mean of 12 losses.
 """
 
 from dataclasses import replace
@@ -14,7 +16,7 @@ from trm_minimal.lab.parts.blocks import NoSkip, PreNorm, attention_block, norme
 from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.lab.recipes import Recipe
 from trm_minimal.lab.records.sweeps import Sweep, at_rates
-from trm_minimal.layers import Unrotated
+from trm_minimal.layers import NoRotation
 from trm_minimal.losses import softmax_cross_entropy
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Residual
@@ -74,12 +76,12 @@ def without_recursion(recipe: Recipe) -> Recipe:
 
 
 def attempts(base: Recipe) -> dict[str, Recipe]:
-    """The report's attempts in its order, then what it left out, then two controls."""
+    """The report's attempts as read here, in its order, then what it left out, then two controls."""
     unclipped = replace(base, clip=float("inf"))
     paper = replace(base, block=paper_block)
     closed = replace(base, recurrence=partial(Gated, bias=-2.0))
     return {
-        "no-positions": replace(unclipped, block=partial(bare, rotation=Unrotated)),
+        "no-positions": replace(unclipped, block=partial(bare, rotation=NoRotation)),
         "A-positions": unclipped,
         "B-skips": replace(unclipped, block=skipping),
         "C-clipped": replace(base, block=skipping),
@@ -88,7 +90,7 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
         "F-layer-scale": replace(base, recurrence=LayerScale),
         "G-gated-open": replace(base, recurrence=partial(Gated, bias=2.0)),  # the report's start
         "gated-closed": closed,
-        "gated-no-positions": replace(closed, block=partial(bare, rotation=Unrotated)),
+        "gated-no-positions": replace(closed, block=partial(bare, rotation=NoRotation)),
         "gated-closed-decay-0.1": replace(closed, optimizer=partial(base.optimizer, weight_decay=0.1)),
         "gated-closed-decay-1": replace(closed, optimizer=partial(base.optimizer, weight_decay=1.0)),
         "fixed-gate": replace(base, recurrence=partial(FixedGate, gate=0.1)),
