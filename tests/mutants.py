@@ -63,7 +63,9 @@ def mutants(function: Callable, gradients: bool = True) -> Iterator[tuple[str, C
     """
     (tree,) = ast.parse(inspect.getsource(function)).body
     original = ast.unparse(tree)
-    for text in dict.fromkeys(chain(switched(tree), misspelt(tree, mistakes), misspelt(tree, cuts) if gradients else ())):
+    for text in dict.fromkeys(
+        chain(switched(tree), misspelt(tree, mistakes), misspelt(tree, cuts) if gradients else ())
+    ):
         with suppress(TypeError, AttributeError):
             if text != original:
                 yield f"{function.__name__}: {difference(original, text)}", defined(text, function)
@@ -83,7 +85,11 @@ def misspelt(tree: ast.FunctionDef, ways: Callable[[ast.AST], Iterator[ast.AST]]
         for field, value in ast.iter_fields(parent):
             for i, node in enumerate(value if isinstance(value, list) else [value]):
                 for wrong in ways(node) if isinstance(node, ast.AST) else ():
-                    setattr(parent, field, [*value[:i], wrong, *value[i + 1 :]] if isinstance(value, list) else wrong)
+                    setattr(
+                        parent,
+                        field,
+                        [*value[:i], wrong, *value[i + 1 :]] if isinstance(value, list) else wrong,
+                    )
                     yield ast.unparse(tree)
                 setattr(parent, field, value)
 
@@ -150,9 +156,7 @@ def mistakes(node: ast.AST) -> Iterator[ast.AST]:
 
 def cuts(node: ast.AST) -> Iterator[ast.AST]:
     """What may stand in the place of a node and cuts a gradient off."""
-    is_value = isinstance(node, ast.Call | ast.BinOp) or (
-        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    )
+    is_value = isinstance(node, ast.Call | ast.BinOp) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
     if is_value and not ast.unparse(node).endswith(".detach()"):
         yield expression(f"({ast.unparse(node)}).detach()")
     computes = any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node))
@@ -200,7 +204,13 @@ def defined(text: str, original: Callable) -> Callable:
     for node in ast.walk(module):
         if isinstance(node, ast.For | ast.While):
             node.body.insert(0, statement("tick()"))
-    names = original.__globals__ | {"torch": torch, "numpy": numpy, "random": random, "tick": tick, "shared": shared}
+    names = original.__globals__ | {
+        "torch": torch,
+        "numpy": numpy,
+        "random": random,
+        "tick": tick,
+        "shared": shared,
+    }
     with warnings.catch_warnings(action="ignore", category=SyntaxWarning):  # `n is 0`
         exec(compile(ast.fix_missing_locations(module), "mutant", "exec"), names)
     return names[original.__name__]
