@@ -75,7 +75,7 @@ class Watched:
                 for name, old in before.items()
                 if not same(old, picture(given[name]))
             ]
-        if is_inference(result) and not torch.is_inference_mode_enabled():
+        if not mistakes and is_inference(result) and not torch.is_inference_mode_enabled():
             mistakes.append(
                 "what it returns was made under torch.inference_mode(), and no gradient may ever pass such a tensor; use "
                 "`with torch.no_grad():`"
