@@ -21,7 +21,13 @@ from trm_minimal.tasks import Task
 
 STEPS = (0, 1, 2, 3, 16)
 FAMILIES = {"Sudoku": "ablate_sudoku", "mazes": "ablate_maze"}
-DEPTHS = {"n1-T1": "1, 1", "n2-T2": "2, 2", "baseline": "2, 3", "n4-T2": "4, 2", "n6-T3": "6, 3"}  # variant: n, T
+DEPTHS = {
+    "n1-T1": "1, 1",
+    "n2-T2": "2, 2",
+    "baseline": "2, 3",
+    "n4-T2": "4, 2",
+    "n6-T3": "6, 3",
+}  # variant: n, T
 MET = {  # attempt: how its net meets a state
     "post-norm": "the paper's post-norm",
     "A-positions": "nothing kept",
@@ -38,13 +44,25 @@ def latest_maze() -> tuple[Task, Trace, object]:
     questions_NL, labels_NL = task.test[:200]
     exact_SN = exact_by_step(answer(model, questions_NL, recipe.N_sup, recipe.test_depth), labels_NL)
     chosen = int((exact_SN.int().argmax(0) * exact_SN[-1]).argmax())
-    return task, trace(model, questions_NL[chosen], recipe.N_sup, recipe.test_depth), labels_NL[chosen]
+    return (
+        task,
+        trace(model, questions_NL[chosen], recipe.N_sup, recipe.test_depth),
+        labels_NL[chosen],
+    )
 
 
 def maze_thinking(figure: Figure, task: Task, run: Trace, labels_L) -> str:
     """The film strip. Returns the description."""
     answers = run.answers
-    return film_strip(figure, task, run.inputs_NL[0], labels_L, answers.tokens_SNL[:, 0], answers.q_SN[:, 0], STEPS)
+    return film_strip(
+        figure,
+        task,
+        run.inputs_NL[0],
+        labels_L,
+        answers.tokens_SNL[:, 0],
+        answers.q_SN[:, 0],
+        STEPS,
+    )
 
 
 def maze_moments(task: Task, run: Trace, labels_L) -> list[Figure]:
@@ -56,7 +74,10 @@ def maze_moments(task: Task, run: Trace, labels_L) -> list[Figure]:
         tokens_L = run.tokens_KNL[k, 0] if k else inputs_L
         draw_board(ax, task, tokens_L, inputs_L, labels_L if k else None, before_L)
         step, round_, *_ = run.position(k)
-        ax.set_xlabel(f"step {step}, round {round_}, Q {run.q_KN[k, 0]:+.1f}" if k else "the question", size=11)
+        ax.set_xlabel(
+            f"step {step}, round {round_}, Q {run.q_KN[k, 0]:+.1f}" if k else "the question",
+            size=11,
+        )
         before_L = tokens_L
         figures.append(figure)
     return figures
@@ -68,7 +89,10 @@ def ablations(figure: Figure) -> str:
     records = {family: found for family, name in FAMILIES.items() if (found := sweeps.read(name))}
     grid = figure.subplots(len(records), 2, sharey=True, squeeze=False)
     for line, (family, found) in zip(grid, records.items(), strict=True):
-        base, calls = plans[family]["baseline"], {name: plans[family][name].test_depth.net_calls for name in DEPTHS}
+        base, calls = (
+            plans[family]["baseline"],
+            {name: plans[family][name].test_depth.net_calls for name in DEPTHS},
+        )
         rows = [
             (DEPTHS[name], row["step"], row["step"] * calls[name] / 1_000, row["ema"])
             for (name, _), record in found.items()

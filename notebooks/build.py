@@ -1,27 +1,37 @@
 """Make the notebooks that people read from the sources that people edit.
 
-    python notebooks/build.py           execute every notebook that disagrees with its source, its stamp or the package
+    python notebooks/build.py           execute every notebook that disagrees with its source, its
+                                        stamp or the modules of trm_minimal that it imports
     python notebooks/build.py 03 07     execute these, changed or not (after new data, say)
-    python notebooks/build.py --all     execute all (after any edit of trm_minimal/)
-    python notebooks/build.py --check   execute nothing; one sentence per disagreement, exit code 1 if there is any
-    python notebooks/build.py --teacher FOLDER   execute the solved notebooks into a folder, with a page for instructors
+    python notebooks/build.py --all     execute all
+    python notebooks/build.py --jobs 2  two at once: quicker, but cells that measure time are slower
+    python notebooks/build.py --check   execute nothing; one sentence per disagreement,
+                                        exit code 1 if there is any
+    python notebooks/build.py --teacher FOLDER   execute the solved notebooks into a folder,
+                                                 with a page for instructors
 
 A source, src/NN_name.py, is in jupytext's percent format. A code cell carries at most one tag, its kind, as in
 `# %% tags=["figure"]`; without one it is `det`. A Markdown cell `<!-- exercise 3.1 -->` becomes the statement, the stub
-and the check of that exercise. The stamp in a notebook's metadata holds digests of its cells, outputs
-and package, so edits by hand and results of older code both show. Data files are not stamped: one more recorded run
-would make every notebook stale, and nbval re-runs the cells that read them anyway.
+and the check of that exercise. The stamp in a notebook's metadata holds digests of its cells, of its outputs and of
+what it imports, so edits by hand and results of older code both show. Comments and docstrings are not stamped, but
+where a notebook prints source. Nor are data files: one more recorded run would make every notebook stale, and nbval
+re-runs the cells that read them anyway.
 """
 
 import argparse
+import ast
 import hashlib
+import io
 import json
 import os
 import re
 import sys
+import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import accumulate, zip_longest
 from pathlib import Path
 
 import jupytext
@@ -56,14 +66,71 @@ def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def package_digest(root: Path) -> str:
-    return digest({p.relative_to(root).as_posix(): p.read_text("utf-8") for p in root.glob("trm_minimal/**/*.py")})
+@cache
+def without_words(source: str) -> str:
+    """The source without its comments, docstrings and blank lines."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    for node in ast.walk(ast.parse(source)):
+        kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        if isinstance(node, kinds) and ast.get_docstring(node) is not None:
+            text = node.body[0]
+            if not lines[text.lineno - 1][: text.col_offset].strip():  # not `class A: "words"`
+                lines[text.lineno - 1 : text.end_lineno] = [""] * (text.end_lineno - text.lineno + 1)
+    return "\n".join(filter(str.strip, lines))
 
 
-def stamp(nb: NotebookNode, package: str) -> dict[str, str]:
+@cache
+def imported(source: str) -> set[str]:
+    """Dotted names of all that a source imports, wherever in it, and of the packages around it."""
+    names = set()
+    try:
+        tree = ast.parse(re.sub(r"^\s*[%!].*", "", source, flags=re.M))  # without a notebook's magics
+    except SyntaxError:  # a cell that shows a mistake
+        return names
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {part for name in names for part in accumulate(name.split("."), lambda a, b: f"{a}.{b}")}
+
+
+def modules_of(nb: NotebookNode, root: Path = ROOT) -> dict[str, str]:
+    """Name and source of each module of trm_minimal that the notebook's code needs.
+
+    Found from the import lines alone, from module to module; an exercise, which nobody imports by name, from its number.
+    """
+    files = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in root.glob("trm_minimal/**/*.py")
+    }
+    code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+    numbers = re.findall(r"[\"'](\d+)\.(\d+)[\"']", "\n".join(code))
+    rooms = [f"trm_minimal.classroom.{room}" for room in ("exercises", "solutions")]
+    wanted = {f"{room}.e{major}_{minor}" for room in rooms for major, minor in numbers}
+    wanted |= set().union(*map(imported, code))
+    found = {}
+    while new := wanted & files.keys() - found.keys():
+        found |= {name: files[name].read_text("utf-8") for name in new}
+        wanted = set().union(*(imported(found[name]) for name in new))
+    return found
+
+
+def imports_digest(nb: NotebookNode, root: Path) -> str:
+    """Of the modules that the notebook needs: of their code, or of every word where it prints source."""
+    printed = any("getsource" in cell.source for cell in nb.cells if cell.cell_type == "code")
+    keep = str if printed else without_words
+    return digest({name: keep(source) for name, source in modules_of(nb, root).items()})
+
+
+def stamp(nb: NotebookNode, imports: str) -> dict[str, str]:
     source = [(cell.cell_type, cell.metadata, cell.source) for cell in nb.cells]
     outputs = [(cell.execution_count, cell.outputs) for cell in nb.cells if cell.cell_type == "code"]
-    return {"source": digest(source), "outputs": digest(outputs), "package": package}
+    return {"source": digest(source), "outputs": digest(outputs), "imports": imports}
 
 
 def place(name: str, number: int, cell: NotebookNode) -> str:
@@ -123,7 +190,7 @@ def execute(nb: NotebookNode, folder: Path, name: str, answers: Path | None = No
     env["TRM_ANSWERS"] = str(answers or folder / ".no-answers")
     env.pop("MPLBACKEND", None)  # any value switches off the inline backend, and with it every figure
     with tqdm(total=len(nb.cells), desc=name, unit="cell") as bar:
-        client = NotebookClient(nb, timeout=300, kernel_name="python3", coalesce_streams=True)
+        client = NotebookClient(nb, timeout=900, kernel_name="python3", coalesce_streams=True)
         client.record_timing = client.store_widget_state = False
         client.resources = {"metadata": {"path": str(folder)}}
         client.extra_arguments = ["--log-level=ERROR"]  # a warning about TCP would tear the progress bar
@@ -158,13 +225,14 @@ def tidy(cell: NotebookNode) -> None:
 
 def build(name: str, root: Path = ROOT, run: Callable[[NotebookNode, Path, str], None] = execute) -> None:
     """Execute src/<name>.py and store <name>.ipynb; if anything fails, the old file stays as it was."""
-    folder, package = root / "notebooks", package_digest(root)
+    folder = root / "notebooks"
     nb = read_source(folder / "src" / f"{name}.py")
+    imports = imports_digest(nb, root)  # before: a module may be edited while the cells run
     run(nb, folder, name)
     for cell in nb.cells:
         if cell.cell_type == "code":
             tidy(cell)
-    nb.metadata = METADATA | {"stamp": stamp(nb, package)}  # drops what the kernel says about its version
+    nb.metadata = METADATA | {"stamp": stamp(nb, imports)}  # drops what the kernel says about its version
     temporary = folder / f".{name}.ipynb.tmp"
     temporary.write_text(nbformat.writes(nb) + "\n", encoding="utf-8", newline="\n")
     os.replace(temporary, folder / f"{name}.ipynb")
@@ -198,12 +266,12 @@ def disagreements(name: str, root: Path = ROOT) -> list[str]:
         return [f"{name}.ipynb is missing or not a notebook; build it."]
     parts = [[(c.cell_type, c.get("id"), c.metadata, c.source) for c in book.cells] for book in (nb, expected)]
     different = [str(i) for i, (stored, source) in enumerate(zip_longest(*parts), 1) if stored != source]
-    old, now = nb.metadata.pop("stamp", {}), stamp(nb, package_digest(root))
+    old, now = nb.metadata.pop("stamp", {}), stamp(nb, imports_digest(expected, root))
     wrong = {
         f"not equal to its source in cell {', '.join(different)}; only the source is edited": bool(different),
         "its cells were edited after they were executed": not different and old.get("source") != now["source"],
         "its outputs are not those that were executed": old.get("outputs") != now["outputs"],
-        "trm_minimal/ has changed since it was executed": old.get("package") != now["package"],
+        "what it imports of trm_minimal/ has changed": old.get("imports") != now["imports"],
         "its metadata is not just kernel, language and stamp": nb.metadata != METADATA,
     }
     return [f"{name}.ipynb: {sentence}; build it." for sentence, holds in wrong.items() if holds]
@@ -214,36 +282,37 @@ def names(root: Path = ROOT) -> list[str]:
     return sorted({path.stem for pattern in ("src/*.py", "*.ipynb") for path in (root / "notebooks").glob(pattern)})
 
 
+def attempt(work: Callable[[], None]) -> int:
+    """Exit code of one piece of work: 2, and a sentence on stderr, when it could not be done."""
+    try:
+        work()
+    except NotBuilt as failure:
+        print(failure, file=sys.stderr)
+        return 2
+    return 0
+
+
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", metavar="NN", help="numbers or names of notebooks")
     parser.add_argument("--all", action="store_true", help="execute all, changed or not")
+    parser.add_argument("--jobs", type=int, choices=range(1, 9), default=1, help="how many at once (default: 1)")
     parser.add_argument("--check", action="store_true", help="execute nothing, report disagreements")
     parser.add_argument("--teacher", metavar="FOLDER", type=Path, help="solved notebooks and a page for instructors")
     args = parser.parse_args(arguments)
-    status = 0
     for given in args.notebooks:
         if not any(name.startswith(given) for name in names(root)):
             parser.error(f"no notebook starts with {given!r}; there are {', '.join(names(root))}")
     chosen = [name for name in names(root) if not args.notebooks or name.startswith(tuple(args.notebooks))]
-    for name in chosen if not args.teacher else []:
-        wrong = disagreements(name, root)
-        if args.check:
-            status = max(status, min(len(wrong), 1))
-            print(*(f"{sentence}\n" for sentence in wrong), sep="", end="")
-        elif wrong or args.all or args.notebooks:
-            try:
-                build(name, root)
-            except NotBuilt as failure:
-                status = 2
-                print(failure, file=sys.stderr)
     if args.teacher:
-        try:
-            teach(chosen, args.teacher, root)
-        except NotBuilt as failure:
-            status = 2
-            print(failure, file=sys.stderr)
-    return status
+        return attempt(lambda: teach(chosen, args.teacher, root))
+    wrong = {name: disagreements(name, root) for name in chosen}
+    if args.check:
+        print(*(f"{sentence}\n" for sentences in wrong.values() for sentence in sentences), sep="", end="")
+        return int(any(wrong.values()))
+    stale = [name for name in chosen if wrong[name] or args.all or args.notebooks]
+    with ThreadPoolExecutor(args.jobs) as pool:  # of threads: the work is done in the kernels
+        return max(pool.map(lambda name: attempt(lambda: build(name, root)), stale), default=0)
 
 
 if __name__ == "__main__":

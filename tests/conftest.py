@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # with two, busy cores make everything several times slower
-
 import pytest
 import torch
 

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trm_minimal.show import boards
+from trm_minimal.show import boards, svg
 from trm_minimal.show.boards import describe_board, draw_board, film_strip
 from trm_minimal.show.style import INK, LOOKS
 from trm_minimal.tasks import maze, sudoku
@@ -22,7 +22,7 @@ LOADERS = {
     "sudoku-6x6": sudoku.load,
     "sudoku-generated": sudoku.load,
     "maze-9x9": maze.load,
-    "maze-generated": lambda name: maze.load(name, symmetries=maze.none),
+    "maze-generated": lambda name: maze.load(name, symmetries=maze.no_symmetries),
 }
 KINDS = {"given", "answer", "right", "wrong", "missing", "changed"}
 
@@ -32,7 +32,10 @@ def case(request):
     """(task, question, answer, a spoilt answer, the spoilt cells), with as many kinds of mistakes as there are."""
     task = LOADERS[request.param](request.param)
     inputs_L, labels_L = (tokens_NL[0].long() for tokens_NL in task.test)
-    spoilt_L, free = labels_L.clone(), (inputs_L == task.symbols.find(" ")) | (inputs_L == task.symbols.find("."))
+    spoilt_L, free = (
+        labels_L.clone(),
+        (inputs_L == task.symbols.find(" ")) | (inputs_L == task.symbols.find(".")),
+    )
     if task.symbols == maze.SYMBOLS:
         extra, missing = (torch.nonzero(free & (labels_L == token))[0, 0] for token in (maze.SPACE, maze.PATH))
         spoilt_L[extra], spoilt_L[missing] = maze.PATH, maze.SPACE
@@ -88,7 +91,12 @@ def test_each_kind_of_mark_is_drawn_as_often_as_it_occurs(case):
     counts = drawn(ax)
     if task.symbols == maze.SYMBOLS:
         path = int((labels_L == maze.PATH).sum())
-        expected = {"given": 4, "right": path - 1, "wrong": 1, "missing": 1}  # S and G: a square and a letter each
+        expected = {
+            "given": 4,
+            "right": path - 1,
+            "wrong": 1,
+            "missing": 1,
+        }  # S and G: a square and a letter each
     else:
         givens = int((inputs_L == labels_L).sum())
         right = task.length - givens - 2
@@ -103,6 +111,19 @@ def test_a_cleared_path_cell_is_marked_as_changed():
     before_L[torch.nonzero((inputs_L == maze.SPACE) & (labels_L == maze.SPACE))[0, 0]] = maze.PATH
     draw_board(ax, task, labels_L, inputs_L, labels_L, before_L)
     assert drawn(ax)["changed"] == 1
+
+
+def test_a_given_that_was_overwritten_is_crossed_in_both_paints(case):
+    """The matplotlib board shows what the net wrote there, the SVG board the given below the cross."""
+    task, inputs_L, labels_L, *_ = case
+    given = int((inputs_L == labels_L).int().argmax())
+    spoilt_L = labels_L.clone()
+    spoilt_L[given] = next(t for t in range(2, task.vocab_size) if t != labels_L[given])
+    ax = axes()
+    draw_board(ax, task, spoilt_L, inputs_L, labels_L)
+    assert drawn(ax)["wrong"] == 1 and drawn(ax)["changed"] == 0
+    page = svg.board_marks(task, spoilt_L, inputs_L, labels_L)
+    assert page.count(LOOKS["wrong"].colour) == 1
 
 
 def test_without_labels_nothing_is_called_right_or_wrong(case):

@@ -14,12 +14,13 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from statistics import median
 from textwrap import dedent
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from nbformat import v4
+from nbformat import NotebookNode, v4
 
 ROOT = Path(__file__).parents[1]
 SHOTS = ROOT / "tests" / "screenshots"
@@ -35,9 +36,9 @@ FLAGS = (
     "--no-first-run",
     "--disable-background-networking",
 )
-PATIENCE = 300_000  # milliseconds for all cells of a notebook, with the other core busy
-# Slider moves, 12 on and 12 back in turn, and the milliseconds from key to picture that 95 in 100 of them may take.
-MOVES, PAGE_LIMIT = 96, 150
+PATIENCE = 900_000  # milliseconds for all cells of a notebook, on a busy machine
+MOVES = 96  # of a slider, 12 on and 12 back in turn
+PAGE_LIMIT = 4  # times what it takes a bare slider to change a number, from key to picture, in the median
 IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 DONE = """() => {
   const cells = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
@@ -75,9 +76,29 @@ WIDGETS = (
     """,
     'Stepper(sudokus, sudokus.test, Thinker("9x9", sudoku_net, 16, sudoku_recipe.test_depth)).add_class("sudoku")',
     'Stepper(large, large.test, Thinker("15x15", large_net, 16, large_recipe.test_depth)).add_class("large")',
+    """
+    import ipywidgets as W
+    slider, page = W.IntSlider(0, 0, 16).add_class("trm-slider"), W.HTML('<p class="trm-view"></p>')
+    def show(change):
+        page.value = f'<p class="trm-view" data-part="text">supervision step {change["new"]}</p>'
+    slider.observe(show, "value")
+    W.VBox([slider, page]).add_class("bare")
+    """,
     'pair = [Thinker(f"N_sup = {N}", maze_net, N, recipe.test_depth) for N in (4, 16)]\n'
     'Playground(mazes, mazes.test, *pair, chosen=3).add_class("maze")',
 )
+
+
+def upto_the_widget(path: Path) -> NotebookNode | None:
+    """A notebook down to its first widget; None where it has none. nbval runs the cells below, too."""
+    nb = nbformat.read(path, as_version=4)
+    ends = [i for i, cell in enumerate(nb.cells, 1) if "widget" in cell.metadata.get("tags", [])]
+    nb.cells = nb.cells[: min(ends, default=0)]
+    return nb if ends else None
+
+
+SHORT = {path.stem: upto_the_widget(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+WITH_WIDGETS = [name for name, nb in SHORT.items() if nb]
 
 
 def settings(folder: Path, **files: dict) -> None:
@@ -90,9 +111,11 @@ def settings(folder: Path, **files: dict) -> None:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Address of a JupyterLab over copies of the notebooks, with a reader's settings but for the cells out of sight."""
+    """Address of a JupyterLab over the tops of the notebooks that have widgets, with a reader's settings but one."""
     work = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", work / "notebooks", ignore=shutil.ignore_patterns("answers", "src"))
+    (work / "notebooks").mkdir()
+    for name in WITH_WIDGETS:
+        nbformat.write(SHORT[name], work / "notebooks" / f"{name}.ipynb")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [v4.new_code_cell(dedent(text).strip()) for text in WIDGETS]
     nbformat.write(v4.new_notebook(cells=cells, metadata=kernel), work / "notebooks" / "widgets.ipynb")
@@ -194,20 +217,29 @@ def wait_for_play(place, step: int) -> None:
 
 @pytest.mark.parametrize("inside", [".sudoku", ".large"])
 def test_keys_move_the_slider_and_the_picture_follows_fast(widgets, inside):
-    widgets.locator(f"{inside} .trm-slider .noUi-handle").focus()
+    """Measured in turns with a bare slider, so that a slow or busy machine slows both."""
+
+    def focus(place):
+        widgets.locator(f"{place} .trm-slider .noUi-handle").focus()
+
+    focus(inside)
     widgets.keyboard.press("ArrowRight")
     wait_for(widgets, inside, "supervision step 1 of 16")
-    rounds = []
-    for _ in range(5):  # a busy machine only ever adds time: the best of five counts, each ends where it began
-        keys = ["ArrowRight" if i // 12 % 2 == 0 else "ArrowLeft" for i in range(MOVES)]
-        times = sorted(widgets.evaluate(TIME_A_MOVE, [inside, key]) for key in keys)
-        rounds.append(times[MOVES * 95 // 100])
-        if rounds[-1] <= PAGE_LIMIT:
-            break
-    said = f"{inside}: {MOVES} moves, key to picture: median {times[MOVES // 2]:.0f} ms, p95 {rounds[-1]:.0f} ms"
+    focus(".bare")
+    for key, step in (("End", 16), ("Home", 0)):
+        widgets.keyboard.press(key)
+        bare = widgets.locator(".bare .trm-view")
+        sync_api.expect(bare).to_contain_text(f"supervision step {step}", timeout=20_000)
+    keys = ["ArrowRight" if i // 12 % 2 == 0 else "ArrowLeft" for i in range(MOVES)]
+    times = {inside: [], ".bare": []}
+    for key in keys:
+        for place, taken in times.items():
+            taken.append(widgets.evaluate(TIME_A_MOVE, [place, key]))
+    ours, bare = (median(taken) for taken in times.values())
+    said = f"{inside}: {MOVES} moves, key to picture: median {ours:.0f} ms, of a bare slider {bare:.0f} ms"
     print(said)
     (SHOTS / f"times{inside}.txt").write_text(said + "\n")
-    assert min(rounds) <= PAGE_LIMIT, rounds
+    assert ours <= PAGE_LIMIT * bare, said
 
 
 def test_play_buttons_levels_and_maps(widgets):
@@ -287,8 +319,8 @@ def test_nothing_is_clipped_and_the_console_is_silent(widgets, width, theme):
     assert widgets.complaints == []
 
 
-@pytest.mark.parametrize("name", ["00_start_here", "08_watch_it_think"])
-def test_notebook_runs_from_top_to_bottom_and_its_stepper_moves(lab, browser, name):
+@pytest.mark.parametrize("name", WITH_WIDGETS)
+def test_notebook_runs_to_its_first_widget_and_that_moves(lab, browser, name):
     page = open_and_run(lab, browser, f"{name}.ipynb")
     wait_for(page, ".trm-stepper", "Before the first call")
     page.locator(".trm-stepper .trm-slider .noUi-handle").first.focus()

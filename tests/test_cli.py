@@ -17,8 +17,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from trm_minimal import checkpoint
 from trm_minimal.__main__ import main
+from trm_minimal.engine import checkpoint
 from trm_minimal.evaluate import answer
 from trm_minimal.lab import recipes, weights
 from trm_minimal.lab.records import check, provenance, runs, score
@@ -396,7 +396,7 @@ def test_a_finished_run_resumed_stays_as_it_is(trained, room):
     "puzzle, reason",
     [
         (FOUR[:-1], "boards of 15 cells"),
-        (FOUR[:-1] + "x", "'x' in row 4, column 4"),
+        (FOUR[:-1] + "y", "'y' in row 4, column 4"),
         (FOUR[:-1] + "5", "'5' in row 4, column 4"),
         ("11" + FOUR[2:], "1 twice in one row"),
         ("1" + "." * 15, "has several solutions"),
@@ -620,7 +620,7 @@ def test_divergence_ends_with_1_and_names_the_step(room, capsys):
 
 FULL_DISK = """
 import resource, sys
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.__main__ import main
 from trm_minimal.lab import recipes, weights
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))

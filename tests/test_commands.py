@@ -13,8 +13,8 @@ import pytest
 import torch
 from test_cli import FOUR, command, refused, small
 
-from trm_minimal import checkpoint
 from trm_minimal.__main__ import main
+from trm_minimal.engine import checkpoint
 from trm_minimal.lab import commands, machine, recipes, weights
 from trm_minimal.lab.folders import run_folder
 from trm_minimal.lab.records import provenance, runs

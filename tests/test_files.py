@@ -15,7 +15,11 @@ from trm_minimal.tasks.files import Row
 
 SYMBOLS = "_# SGo"
 HEADER = "source,question,answer,rating\n"
-ROWS = [Row("a", " S# ", " S# ", "7"), Row("b,c", "#G  ", "#Go ", ""), Row("", "    ", " oo ", "12")]
+ROWS = [
+    Row("a", " S# ", " S# ", "7"),
+    Row("b,c", "#G  ", "#Go ", ""),
+    Row("", "    ", " oo ", "12"),
+]
 DATA = Path(os.environ.get("TRM_DATA", files.PUZZLES.parents[2] / "shared" / "data"))
 
 
@@ -248,7 +252,11 @@ def test_an_archive_is_no_npy(tmp_path):
     path = tmp_path / "train" / "all__inputs.npy"
     with open(path, "wb") as file:
         np.savez(file, inputs=np.ones((3, 4), np.uint8))
-    for content in (path.read_bytes(), path.read_bytes()[:50], b"\x93NUMPY\x01\0\xff\xff{'descr': " + b"[" * 65_000):
+    for content in (
+        path.read_bytes(),
+        path.read_bytes()[:50],
+        b"\x93NUMPY\x01\0\xff\xff{'descr': " + b"[" * 65_000,
+    ):
         path.write_bytes(content)
         with pytest.raises(BadInput, match=r"all__inputs\.npy"):
             files.read_built(tmp_path, "train")

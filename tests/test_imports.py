@@ -20,7 +20,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 CORE = sorted(path for path in PACKAGE.glob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 DRAWING = {"matplotlib", "seaborn", "pandas", "ipywidgets", "IPython"}
 OURS = {  # what each file of the core may import of the package
-    "checkpoint": {"errors"},
     "ema": set(),
     "errors": set(),
     "evaluate": {"model", "schedules"},
@@ -31,7 +30,7 @@ OURS = {  # what each file of the core may import of the package
     "recurrence": set(),
     "recursion": set(),
     "schedules": set(),
-    "state": {"engine", "checkpoint", "ema", "errors", "halting", "model"},
+    "state": {"engine", "ema", "errors", "halting", "model"},
     "train": {"engine", "evaluate", "halting", "state"},
 }
 ROOMS = {  # a room may import the rooms named and itself

@@ -16,8 +16,15 @@ from trm_minimal.tasks.maze import GOAL, PATH, SPACE, START, SYMBOLS, WALL
 
 DATA = Path(os.environ.get("TRM_DATA", files.PUZZLES.parents[2] / "shared" / "data"))
 SHIPPED = sorted(path.parent for path in files.PUZZLES.glob("maze-*/train.csv"))
-SEEDED = {"maze-9x9": (9, 8, 9), "maze-15x15": (15, 24, 15), "maze-6x6-noise": (6, 5, 6)}  # size, path floor, seed
-NOISE = {"maze": partial(maze.noise_maze, walls=(0.05, 0.25)), "source": "noise"}  # how the last of them is made
+SEEDED = {
+    "maze-9x9": (9, 8, 9),
+    "maze-15x15": (15, 24, 15),
+    "maze-6x6-noise": (6, 5, 6),
+}  # size, path floor, seed
+NOISE = {
+    "maze": partial(maze.noise_maze, walls=(0.05, 0.25)),
+    "source": "noise",
+}  # how the last of them is made
 
 
 def seeded(seed=0):
@@ -121,9 +128,9 @@ def test_a_noise_maze_is_one_of_many_walls_and_several_shortest_paths():
         maze.noise_maze(4, seeded(), min_path=60)
 
 
-@pytest.mark.parametrize("size", [-1, 0, 1, 3, 8])
-def test_a_size_without_rooms_is_refused(size):
-    with pytest.raises(BadInput, match=f"size {size} has no frame and rooms"):
+@pytest.mark.parametrize("size", [-1, 0, 1, 3, 8, 183, 10_001])
+def test_a_size_without_rooms_or_without_end_is_refused(size):
+    with pytest.raises(BadInput, match=f"size {size}: .* an odd size from 5 to 181"):
         maze.perfect_maze(size, seeded())
 
 
@@ -212,7 +219,9 @@ def test_none_moves_nothing():
     boards = tokens(maze.perfect_maze(5, seeded())[0])
     generator = seeded()
     before = generator.get_state()
-    assert torch.equal(maze.none(5)(1, generator)(boards), boards) and torch.equal(generator.get_state(), before)
+    assert torch.equal(maze.no_symmetries(5)(1, generator)(boards), boards) and torch.equal(
+        generator.get_state(), before
+    )
 
 
 def test_turned_labels_break_the_rule_on_the_published_mazes_and_relabelled_ones_do_not(published):
@@ -328,11 +337,93 @@ def test_a_text_that_is_no_maze_is_refused(text, fragments):
 
 def test_parse_keeps_spaces_at_the_ends_and_undoes_draw():
     text = " S " + "###"[:0] + " # " + " G "
-    assert maze.parse(text).tolist() == [SPACE, START, SPACE, SPACE, WALL, SPACE, SPACE, GOAL, SPACE]
+    assert maze.parse(text).tolist() == [
+        SPACE,
+        START,
+        SPACE,
+        SPACE,
+        WALL,
+        SPACE,
+        SPACE,
+        GOAL,
+        SPACE,
+    ]
     assert maze.draw(3, maze.parse(text)) == " S \n # \n G "
     assert torch.equal(maze.parse(maze.draw(3, maze.parse(text))), maze.parse(text))
     with pytest.raises(BadInput, match="5 x 5 = 25"):
         maze.parse(text, size=5)
+
+
+def lines(*rows):
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        (lines("###", "SG#", "#"), "row 3 has 1 of 3 characters; an editor may have cut spaces"),
+        (lines("S", "###", "#G#"), "row 1 has 1 of 3 characters; an editor may have cut spaces"),
+        (lines("S  #", "###", "#G#"), "row 2 has 3 of 4 characters; an editor may have cut spaces"),
+        (lines("S  #", "   ", "    ", " G  ", "    "), "row 1 has 4 of 5 characters"),
+        (
+            lines("#" * 27, "#S" + " " * 23 + "G#", "#" * 27),
+            "has 3 rows of 27 characters",
+        ),  # 81 in all
+        (lines(*["#########"] * 4), "has 4 rows of 9 characters"),  # 36 in all
+        (lines("S G", ""), "no text"),  # one row and its line feed
+    ],
+)
+def test_where_there_are_lines_a_board_is_square(text, told):
+    if told == "no text":
+        assert maze.cells(text) == "S G"
+        return
+    with pytest.raises(BadInput, match=f"the maze:? {told}"):
+        maze.parse(text)
+
+
+def test_rows_of_spaces_and_other_line_feeds_stay():
+    rows = ["   ", "S G", "   "]
+    for text in (
+        "\n".join(rows),
+        "\n".join(rows) + "\n",
+        "\r\n".join(rows) + "\r\n",
+        "".join(rows),
+    ):
+        assert maze.cells(text) == "".join(rows)
+
+
+# Several shortest ways
+
+
+def test_ways_are_counted_as_networkx_counts_them(braided):
+    for question, _ in braided[:50]:
+        ends = (place(question, "S"), place(question, "G"))
+        ways = len(list(nx.all_shortest_paths(graph(question), *ends)))
+        assert maze.count_paths(tokens(question)[0]) == ways > 1
+    question = maze.perfect_maze(9, seeded())[0]
+    assert maze.count_paths(tokens(question)[0]) == 1
+    room = "S" + " " * 223 + "G"
+    assert maze.count_paths(tokens(room)[0]) == 40_116_600  # of 28 steps 14 go down
+
+
+def test_the_nearest_way_is_the_shortest_one_with_most_cells_in_common(braided):
+    """Against all of them; each is nearest to itself, and the labelled one to no marks at all."""
+    generator = seeded(3)
+    for question, answer in braided[:30]:
+        inputs_L, labels_L = tokens(question, answer)
+        size, cells = round(len(question) ** 0.5), graph(question)
+        ways = []
+        for way in nx.all_shortest_paths(cells, place(question, "S"), place(question, "G")):
+            way_L = inputs_L.clone()
+            way_L[[r * size + c for r, c in way[1:-1]]] = PATH
+            ways.append(way_L)
+            assert torch.equal(maze.nearest_path(inputs_L, labels_L, way_L), way_L)
+        assert torch.equal(maze.nearest_path(inputs_L, labels_L, inputs_L), labels_L)
+        noisy_L = torch.where(torch.rand(size * size, generator=generator) < 0.5, PATH, inputs_L)
+        shared = [int(((way_L == PATH) & (noisy_L == PATH)).sum()) for way_L in ways]
+        found_L = maze.nearest_path(inputs_L, labels_L, noisy_L)
+        assert int(((found_L == PATH) & (noisy_L == PATH)).sum()) == max(shared)
+        assert maze.is_shortest_path(inputs_L[None], found_L[None]).all()
 
 
 @pytest.mark.parametrize(
@@ -392,9 +483,9 @@ def test_load_wants_unique_paths_for_the_dihedral_symmetries(tmp_path):
     for split, part in rows.items():
         files.write_csv(tmp_path / "loops" / f"{split}.csv", part)
     for prepare in (None, maze.relabelled):
-        with pytest.raises(BadInput, match=r"loops: .*symmetries=none.*prepare=relabelled"):
+        with pytest.raises(BadInput, match=r"loops: .*no_symmetries.*prepare=relabelled"):
             maze.load("loops", tmp_path, prepare=prepare)
-    task = maze.load("loops", tmp_path, symmetries=maze.none, prepare=maze.relabelled)
+    task = maze.load("loops", tmp_path, symmetries=maze.no_symmetries, prepare=maze.relabelled)
     assert (len(task.train), len(task.validation), len(task.test)) == (18 * 8, 2, 5)
     assert torch.equal(maze.labels(task.train.inputs_NL)[0], task.train.labels_NL)
 
@@ -405,7 +496,11 @@ def test_load_wants_unique_paths_for_the_dihedral_symmetries(tmp_path):
 @pytest.mark.parametrize("kind", [maze.perfect_maze, partial(maze.braided_maze, opened=0.9)])
 def test_make_repeats_nothing_and_shares_no_layout(kind):
     rows = maze.make(9, {"train": 300, "validation": 20, "test": 40}, seeded(4), 4, maze=kind)
-    assert {split: len(part) for split, part in rows.items()} == {"train": 300, "validation": 20, "test": 40}
+    assert {split: len(part) for split, part in rows.items()} == {
+        "train": 300,
+        "validation": 20,
+        "test": 40,
+    }
     everything = [row for part in rows.values() for row in part]
     assert len({maze.canonical(row.question) for row in everything}) == len(everything)
     layouts = {split: {layout(row.question) for row in part} for split, part in rows.items()}
@@ -461,7 +556,12 @@ def test_shipped_mazes_are_what_their_readme_command_makes(name):
 
 
 def test_four_families_are_shipped():
-    assert [folder.name for folder in SHIPPED] == ["maze-15x15", "maze-6x6-noise", "maze-9x9", "maze-generated"]
+    assert [folder.name for folder in SHIPPED] == [
+        "maze-15x15",
+        "maze-6x6-noise",
+        "maze-9x9",
+        "maze-generated",
+    ]
 
 
 @pytest.mark.parametrize("name", ["maze-9x9", "maze-15x15"])

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.engine.parallel import Workers
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes

@@ -27,6 +27,14 @@ def frames(html: str) -> list:
     return json.loads(re.search(r"FRAMES = (.*?);\nconst root", html, re.DOTALL).group(1))
 
 
+@pytest.mark.parametrize("uid", ["</script><b>", "<!--<script>", '"</SCRIPT >', "\u2028"])
+def test_no_name_ends_the_script(views, uid):
+    html = player(views[0], uid=uid)
+    script = re.search("<script>(.*)</script>$", html, re.DOTALL).group(1)
+    assert not re.search(r"</|<!--", script)
+    assert json.loads(re.search(r"const ID = (.*?), FRAMES", script, re.DOTALL).group(1)) == uid
+
+
 @pytest.mark.parametrize("level", ["step", "round", "call"])
 def test_frames_are_the_views_parts(views, level):
     played = frames(player(*views, uid="a", level=level))

@@ -427,15 +427,15 @@ def test_record_tells_nothing_of_the_machine(folder):
         assert not re.search(r"/(home|root|work|tmp|Users)\b", path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
-def test_recorded_weights_do_what_was_recorded(folder, request):
-    run = Run(folder)
+@pytest.mark.records(dict(zip(NAMES, FOLDERS, strict=True)))
+def test_recorded_weights_do_what_was_recorded(record, request):
+    run = Run(record)
     assert check.check_weights(run, task_of(run, request)) == []
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
-def test_recorded_first_steps_are_taken_again(folder, request, monkeypatch):
-    run = Run(folder)
+@pytest.mark.records(dict(zip(NAMES, FOLDERS, strict=True)))
+def test_recorded_first_steps_are_taken_again(record, request, monkeypatch):
+    run = Run(record)
     if run.superseded:  # the recipe has moved on: take its batch and steps from the record
         numbers = {name: run.recipe[name] for name in ("batch", "steps", "eval_every")}
         then = replace(recipes.by_name(run.recipe["name"]), **numbers)

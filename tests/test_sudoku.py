@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from trm_minimal.errors import BadInput
-from trm_minimal.tasks import Puzzles, files, stay, sudoku
+from trm_minimal.tasks import Puzzles, files, sudoku, unmoved
 from trm_minimal.tasks.sudoku import FOUR, NINE, SIX
 
 SHAPES = pytest.mark.parametrize("shape", [FOUR, SIX, NINE], ids=["4x4", "6x6", "9x9"])
@@ -99,8 +99,22 @@ def test_guesses_count_the_digits_tried():
 @pytest.mark.parametrize(
     "rows",
     [
-        ["...2..", "1.....", "....1.", "......", ".....1", "......"],  # row 1 has no cell left for 1
-        ["...34.", "12....", "......", "......", "......", "......"],  # row 1 has one cell left for both 1 and 2
+        [
+            "...2..",
+            "1.....",
+            "....1.",
+            "......",
+            ".....1",
+            "......",
+        ],  # row 1 has no cell left for 1
+        [
+            "...34.",
+            "12....",
+            "......",
+            "......",
+            "......",
+            "......",
+        ],  # row 1 has one cell left for both 1 and 2
     ],
     ids=["no cell", "one cell for two digits"],
 )
@@ -163,16 +177,30 @@ def test_make_keeps_its_promises(shape, givens):
 def test_make_says_when_more_is_asked_for_than_there_is():
     with pytest.raises(BadInput, match="only 13 different puzzles"):
         sudoku.make(FOUR, {"train": 12, "test": 2}, range(4, 5), seeded())
-    for givens, counts in ((range(30, 99), {"train": 1}), (range(10, 17), {"train": 0})):
-        with pytest.raises(BadInput, match="0 to 36 givens"):
-            sudoku.make(SIX, counts, givens, seeded())
+    for givens in (range(30, 99), range(30, 21), range(-1, 5)):
+        with pytest.raises(BadInput, match=r"6x6 Sudoku: .* givens are asked for.* 0 to 36 givens"):
+            sudoku.make(SIX, {"train": 1}, givens, seeded())
+    with pytest.raises(BadInput, match="one puzzle at least"):
+        sudoku.make(SIX, {"train": 0}, range(10, 17), seeded())
+
+
+def test_make_refuses_givens_that_no_grid_spares(monkeypatch):
+    """6x6 puzzles have 8 clues or more: asked for 5, none comes with 9 and no word."""
+    monkeypatch.setattr(sudoku, "MISSES", 20)
+    with pytest.raises(BadInput, match=r"none of 20 .* at most 5 givens; (8|9|10) were the fewest"):
+        sudoku.make(SIX, {"train": 3}, range(5, 6), seeded())
+    rows = sudoku.make(SIX, {"train": 10}, range(5, 11), seeded())["train"]
+    assert len(rows) == 10 and all(36 - row.question.count(".") <= 10 for row in rows)
 
 
 @SHAPES
 def test_a_moved_sudoku_is_a_sudoku(shape):
     questions, answers = zip(*some(shape, 32), strict=True)
     move = sudoku.symmetries(shape)(32, seeded(1))
-    moved_questions, moved_answers = move_texts(shape, questions, move), move_texts(shape, answers, move)
+    moved_questions, moved_answers = (
+        move_texts(shape, questions, move),
+        move_texts(shape, answers, move),
+    )
     assert sudoku.is_solution(shape, tokens(shape, moved_questions), tokens(shape, moved_answers)).all()
     assert all(new != old for new, old in zip(moved_answers, answers, strict=True))
     for question, old in list(zip(moved_questions, questions, strict=True))[:6]:
@@ -308,7 +336,13 @@ def test_is_solution_takes_what_is_right_and_nothing_else(shape):
     a, b = right[0, given], (right[0, given] - 1) % shape.size + 2
     renamed[right == a], renamed[right == b] = b, a  # a full Sudoku, but the given is gone
     batch = torch.cat([right, wrong, copied, renamed, right])
-    assert sudoku.is_solution(shape, inputs.expand(5, -1), batch).tolist() == [True, False, False, False, True]
+    assert sudoku.is_solution(shape, inputs.expand(5, -1), batch).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
     nothing = torch.ones_like(renamed)
     assert sudoku.is_solution(shape, nothing, renamed).all(), "any valid answer counts"
 
@@ -329,12 +363,12 @@ def test_a_grid_that_breaks_one_kind_of_unit_alone_is_no_solution(kind):
 
 def test_check_reads_zeros_dots_and_line_breaks():
     row = files.read_csv(files.PUZZLES / "sudoku-generated" / "test.csv")[0]
-    dots = sudoku.check(NINE, row.question)
+    dots = sudoku.parse(NINE, row.question)
     assert len(row.question) == 81 and "." in row.question
     assert dots.tolist() == [1 if char == "." else int(char) + 1 for char in row.question]
-    assert torch.equal(dots, sudoku.check(NINE, row.question.replace(".", "0")))
+    assert torch.equal(dots, sudoku.parse(NINE, row.question.replace(".", "0")))
     lines = "\n".join(row.question[i : i + 9] for i in range(0, 81, 9))
-    assert torch.equal(dots, sudoku.check(NINE, lines + "\n"))
+    assert torch.equal(dots, sudoku.parse(NINE, lines + "\n"))
 
 
 @pytest.mark.parametrize(
@@ -342,12 +376,17 @@ def test_check_reads_zeros_dots_and_line_breaks():
     [
         ("1" * 35, ["35 characters", "16", "36", "81"]),
         ("." * 81, ["81 characters", "6x6", "36"]),
-        ("." * 8 + "x" + "." * 27, ["'x'", "row 2, column 3", "1 to 6"]),
+        ("." * 8 + "y" + "." * 27, ["'y'", "row 2, column 3", "1 to 6"]),
         ("." * 13 + "7" + "." * 22, ["'7'", "row 3, column 2"]),
         ("." * 13 + "²" + "." * 22, ["'²'", "row 3, column 2"]),
-        ("." * 13 + "_" + "." * 22, ["'_'", "row 3, column 2"]),
-        ("." * 7 + "4...4" + "." * 24, ["4 twice in one row", "row 2, column 2 and in row 2, column 6"]),
-        ("." * 7 + "4" + "." * 23 + "4....", ["4 twice in one column", "row 2, column 2 and in row 6, column 2"]),
+        (
+            "." * 7 + "4...4" + "." * 24,
+            ["4 twice in one row", "row 2, column 2 and in row 2, column 6"],
+        ),
+        (
+            "." * 7 + "4" + "." * 23 + "4....",
+            ["4 twice in one column", "row 2, column 2 and in row 6, column 2"],
+        ),
         ("3......3" + "." * 28, ["3 twice in one box", "row 1, column 1 and in row 2, column 2"]),
         ("." * 36, ["several solutions", "row ", "column "]),
         ("12345......." + ".....6" + "." * 18, ["no solution"]),
@@ -355,17 +394,87 @@ def test_check_reads_zeros_dots_and_line_breaks():
 )
 def test_bad_input_is_told_in_one_sentence(question, parts):
     with pytest.raises(BadInput) as caught:
-        sudoku.check(SIX, question, "board 7")
+        sudoku.parse(SIX, question, "board 7")
     message = str(caught.value)
     assert message.startswith("board 7: ") and message.endswith(".") and "\n" not in message
     assert all(part in message for part in parts), message
+
+
+LINES = [
+    ".783..9.1",
+    "...7....4",
+    "96.18..75",
+    ".9657...3",
+    "8.24..6..",
+    "743...5.8",
+    "..1265789",
+    "68.93.452",
+    "5.......6",
+]
+WRITTEN = {
+    "as printed": sudoku.draw(NINE, tokens(NINE, ["".join(LINES)])[0]),
+    "lines": "\n".join(LINES),
+    "Windows": "\ufeff" + "\r\n".join(LINES) + "\r\n\r\n",
+    "one line": "".join(LINES),
+    "spaces": " ".join("".join(LINES)),
+    "dashes": "\n".join(LINES).replace(".", "-"),
+    "stars": "\n".join(LINES).replace(".", "*"),
+    "underscores": "\n".join(LINES).replace(".", "_"),
+    "x": "".join(LINES).replace(".", "x"),
+    "zeros and commas": "\n".join(",".join(line) for line in LINES).replace(".", "0"),
+    "nothing between commas": "\n".join(",".join(line) for line in LINES).replace(".", ""),
+    "tabs": "\n".join("\t".join(line) for line in LINES).replace(".", ""),
+    "blank cells": "\n".join(LINES).replace(".", " "),
+    "blank cells, cut": "\n".join(line.replace(".", " ").rstrip() for line in LINES),
+    "a frame": "*---+---*\n" + "\n".join(f"|{line[:3]}|{line[3:6]}|{line[6:]}|" for line in LINES),
+    "a frame of lines": "┌───┬───┐\n" + "\n".join(f"│{line}│" for line in LINES) + "\n└───┴───┘",
+    "rules of dashes": "\n---------\n".join("\n".join(LINES[i : i + 3]) for i in (0, 3, 6)),
+    "a header": "#AExample\n#S\n" + "\n".join(LINES),
+    "comments": "# easy\n" + "".join(LINES) + " # rated 1.2\n",
+    "a title": "Grid 01\n" + "\n".join(LINES).replace(".", "0"),
+    "the first of two": "".join(LINES) + "\n" + "1" + "." * 80 + "\n",
+    "markup": f'<game data="{"".join(LINES)}"/>',
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_a_board_is_read_as_people_write_it(way):
+    assert sudoku.cells(WRITTEN[way]) == "".join(LINES)
+
+
+def test_rows_of_empty_cells_are_no_rules():
+    """Of dashes, as a rule is, too; or of separators alone."""
+    rows = ["----", "12--", "----", "--34"]
+    for text in ("\n".join(rows), ",,,\n1,2,,\n,,,\n,,3,4\n"):
+        assert sudoku.cells(text) == "".join(rows).replace("-", ".")
+
+
+@SHAPES
+def test_what_is_printed_is_read(shape):
+    for question, answer in some(shape, 3):
+        for text in (question, answer):
+            drawn = sudoku.draw(shape, tokens(shape, [text])[0])
+            assert sudoku.cells(drawn) == sudoku.cells(f"the question\n{drawn}\n") == text
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("\n".join([*LINES[:2], LINES[2][:8], *LINES[3:]]), "row 3 has 8 of 9 cells"),
+        ("\n".join([*LINES[:2], LINES[2] + "1", *LINES[3:]]), "row 3 has 10 of 9 cells"),
+        ("\n".join(LINES[:8]), "it has 8 rows"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named(text, told):
+    with pytest.raises(BadInput, match=f"the Sudoku: {told}; write 4, 6 or 9 rows"):
+        sudoku.cells(text)
 
 
 def test_the_cell_named_for_several_solutions_is_open():
     question, _ = sudoku.generate(SIX, 0, seeded())
     cell = next(i for i, char in enumerate(question) if char != ".")
     with pytest.raises(BadInput) as caught:
-        sudoku.check(SIX, question[:cell] + "." + question[cell + 1 :])
+        sudoku.parse(SIX, question[:cell] + "." + question[cell + 1 :])
     row, column, one, two = map(
         int, re.search(r"row (\d), column (\d) may be (\d) or (\d)", str(caught.value)).groups()
     )
@@ -379,7 +488,7 @@ def test_the_cell_named_for_several_solutions_is_open():
 def test_a_puzzle_that_cannot_be_decided_does_not_hang(monkeypatch):
     monkeypatch.setattr(sudoku, "PATIENCE", 300)
     with pytest.raises(BadInput, match="neither solved nor refuted after 300 guesses"):
-        sudoku.check(NINE, NO_SOLUTION_TELLS)
+        sudoku.parse(NINE, NO_SOLUTION_TELLS)
 
 
 def test_draw():
@@ -459,7 +568,10 @@ def test_readme_names_every_file_with_its_hash_and_count(name):
 
 
 def test_symmetries_are_a_part_that_is_passed_in():
-    task = sudoku.load("sudoku-4x4", symmetries=lambda shape: partial(stay, length=shape.length, vocab=shape.size + 2))
+    task = sudoku.load(
+        "sudoku-4x4",
+        symmetries=lambda shape: partial(unmoved, length=shape.length, vocab=shape.size + 2),
+    )
     move = task.symmetries(3, seeded())
     assert torch.equal(move(task.test.inputs_NL[:3]), task.test.inputs_NL[:3].long())
 
@@ -468,7 +580,10 @@ def test_an_answer_that_does_not_fit_is_refused_with_file_and_line(tmp_path):
     rows = files.read_csv(files.PUZZLES / "sudoku-6x6" / "test.csv")[:12]
     rows[1] = rows[1]._replace(answer=rows[2].answer)
     files.write_csv(tmp_path / "mine" / "train.csv", rows)
-    for reading in (lambda: sudoku.read(tmp_path / "mine" / "train.csv"), lambda: sudoku.load("mine", tmp_path)):
+    for reading in (
+        lambda: sudoku.read(tmp_path / "mine" / "train.csv"),
+        lambda: sudoku.load("mine", tmp_path),
+    ):
         with pytest.raises(BadInput, match=r"train.csv, line 3: the answer does not solve"):
             reading()
     rows[1] = rows[1]._replace(answer=rows[1].answer[:5] + "." + rows[1].answer[6:])
@@ -493,7 +608,10 @@ def test_a_built_folder_is_checked_too(tmp_path):
 
 def test_zeros_and_dots_read_the_same(tmp_path):
     rows = files.read_csv(files.PUZZLES / "sudoku-generated" / "test.csv")
-    files.write_csv(tmp_path / "zeros.csv", [row._replace(question=row.question.replace(".", "0")) for row in rows])
+    files.write_csv(
+        tmp_path / "zeros.csv",
+        [row._replace(question=row.question.replace(".", "0")) for row in rows],
+    )
     shape, puzzles = sudoku.read(tmp_path / "zeros.csv")
     assert shape == NINE
     assert torch.equal(puzzles.inputs_NL, sudoku.read(files.PUZZLES / "sudoku-generated" / "test.csv")[1].inputs_NL)

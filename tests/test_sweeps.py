@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from trm_minimal.__main__ import main
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import check, provenance, replay, sweeps
@@ -27,7 +28,11 @@ from trm_minimal.tasks import toys
 
 ROOT = Path(__file__).parents[1]
 RECORDS = {name: sweeps.read(name) for name in registry.SWEEPS}
-CELLS = [(name, *cell) for name, records in RECORDS.items() for cell in sorted(records)]
+CELLS = {
+    f"{name}/{variant}/{seed}": (name, variant, seed)
+    for name, records in RECORDS.items()
+    for variant, seed in sorted(records)
+}
 ENV = {"device": "a CPU", "threads": 1, "commit": None, "sources": ""}
 
 
@@ -125,7 +130,7 @@ def turned(flags: str) -> str:
         (lambda r: r["recipe"].update(clip=0.5), True, "today's recipe differs in clip"),
         (lambda r: r["recipe"].update(seed=7), True, "is no cell of the sweep"),
         (lambda r: r["exact"].pop("9 bits"), True, "the test sets are test"),
-        (lambda r: r["first_steps"].reverse(), True, "the first losses are"),
+        (lambda r: r["first_steps"].reverse(), True, "the first losses differ"),
         (lambda r: r.update(diverged="the loss of step 3 is nan"), True, "and yet puzzles are right"),
     ],
 )  # fmt: skip
@@ -267,8 +272,19 @@ def test_the_command_trains_in_processes_and_records(folder, monkeypatch, capsys
 
 
 @cache
+def sweep_of(name):
+    return registry.SWEEPS[name]()
+
+
+TASKS = {}  # by their description: most variants of a sweep share one
+
+
 def task_of(name, variant):
-    return registry.SWEEPS[name]().variants[variant].task()
+    recipe = sweep_of(name).variants[variant]
+    key = str(recipes.describe(recipe)["task"])
+    if key not in TASKS:
+        TASKS[key] = recipe.task()
+    return TASKS[key]
 
 
 # Another processor rounds otherwise, and some variants are chaotic: bare recursion, an open gate, no positions. Their
@@ -307,11 +323,24 @@ def turned_by_nudges(recipe, path, task):
     return max(sum(a != b for a, b in zip(flags, still, strict=True)) for flags in moved)
 
 
-@pytest.mark.parametrize(("name", "variant", "seed"), CELLS)
-def test_recorded_cell(name, variant, seed):
-    record, sweep, task = RECORDS[name][variant, seed], registry.SWEEPS[name](), task_of(name, variant)
-    recipe = sweep.variants[variant]
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_cell_is_whole_and_of_todays_recipe(cell):
+    name, variant, seed = cell
+    record, sweep = RECORDS[name][variant, seed], sweep_of(name)
     assert check.check_cell(name, sweep, record) == []
+    assert len(record["env"]["commit"]) == 40 and record["env"]["threads"] == 1
+    path = sweeps.SWEEPS / name / variant / f"{seed}.safetensors"
+    assert path.exists() == (sweep.keeps_weights(variant, seed) and not record["diverged"])
+    if path.exists():
+        facts = checkpoint.load(path)[1]
+        assert (facts["sweep"], facts["variant"], facts["seed"]) == cell
+
+
+@pytest.mark.records(CELLS)
+def test_cell_is_computed_again(record):
+    name, variant, seed = record
+    record, sweep, task = RECORDS[name][variant, seed], sweep_of(name), task_of(name, variant)
+    recipe = sweep.variants[variant]
     complaints = check.check_cell_again(name, sweep, record, task)
     if any("first losses" in complaint for complaint in complaints):
         far = 3 * drift(recipe, task, seed)
@@ -322,7 +351,6 @@ def test_recorded_cell(name, variant, seed):
         assert int(counted[1]) <= most < check.SWEEP_SLICE // 4, complaints
         complaints = complaints[1:]
     assert complaints == []
-    assert len(record["env"]["commit"]) == 40 and record["env"]["threads"] == 1
 
 
 def test_a_tame_variant_hardly_drifts():

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes, weights
 from trm_minimal.lab.recipes import by_name

@@ -55,9 +55,7 @@ def answer(
         inputs_BL = inputs_NL[rows_B].long().to(device)
         ids_B = None if ids_N is None else ids_N[rows_B].long().to(device)
         first = start(model, inputs_BL, generator)
-        steps = model.deep_supervision(
-            inputs_BL, N_sup, *depth, start=first, disturb=between, ids_B=ids_B
-        )
+        steps = model.deep_supervision(inputs_BL, N_sup, *depth, start=first, disturb=between, ids_B=ids_B)
         answers = []  # without the logits and states of the steps: those of many would fill memory
         with (
             torch.compiler.set_stance("force_eager"),

@@ -1,10 +1,9 @@
 """What a run must remember to go on bit for bit, and how it is kept on disk."""
 
 import torch
-from torch import Tensor
 
-from trm_minimal import checkpoint
 from trm_minimal.ema import EMA
+from trm_minimal.engine import checkpoint
 from trm_minimal.engine.batches import Batches
 from trm_minimal.engine.parallel import Workers
 from trm_minimal.errors import BadInput
@@ -22,31 +21,12 @@ def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiv
         return TinyRecursiveModel(vocab_size, length, **parts)
 
 
-def differences(wanted: dict, found: dict, within: str = "") -> list[str]:
-    """Where two dictionaries of facts differ, by name; of nested ones the fields."""
-    names = []
-    for name in sorted(wanted.keys() | found.keys()):
-        one, other = wanted.get(name), found.get(name)
-        if isinstance(one, dict) and isinstance(other, dict) and not within:
-            names += differences(one, other, f"{within}{name}.")
-        elif one != other:
-            names.append(within + name)
-    return names
-
-
-def same_kind(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype
-
-
 class TrainState:
     """Everything that the next step depends on. Of several workers, each holds its own slots."""
 
     def __init__(self, recipe, task, seed: int, device: str = "cpu", workers: Workers = ALONE):
         if recipe.batch % workers.count:
-            raise BadInput(
-                f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; "
-                "change --batch"
-            )
+            raise BadInput(f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change --batch")
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
         self.last_step = recipe.steps
         self.workers = workers
@@ -61,9 +41,7 @@ class TrainState:
             name: torch.Generator().manual_seed(seed + 1_000_003 * i)
             for i, name in enumerate(("data", "halting", "depth", "init"))
         }
-        self.batches = Batches(
-            task, recipe.batch, self.generators["data"], torch.device(device), workers
-        )
+        self.batches = Batches(task, recipe.batch, self.generators["data"], torch.device(device), workers)
         slots = recipe.batch // workers.count
         blank_BL = torch.zeros(slots, task.length, dtype=torch.long, device=device)
         self.ids_B = blank_BL[:, 0]  # which puzzle's identity each slot has
@@ -71,10 +49,7 @@ class TrainState:
         before = probe.get_state()
         self.carry = empty_carry(self.model, blank_BL, blank_BL, probe)
         if workers.count > 1 and not probe.get_state().equal(before):
-            raise BadInput(
-                "random initial states are drawn by one process only; "
-                "train this recipe without torchrun"
-            )
+            raise BadInput("random initial states are drawn by one process only; train this recipe without torchrun")
 
     def save(self, path, facts: dict) -> None:
         """Write everything to `path`, the slots of all workers. All must call it; one writes."""
@@ -82,79 +57,52 @@ class TrainState:
             drawn = len(self.batches.drawn)
             raise ValueError(f"{drawn} batches are drawn ahead; save where none is")
         slots = self.carry._asdict() | {"ids": self.ids_B}
-        slots = {f"carry/{name}": self.workers.gather(part) for name, part in slots.items()}
+        slots = {name: self.workers.gather(part) for name, part in slots.items()}
         if self.workers.rank:
             return
-        nets = {"model": self.model, "ema": self.ema.model}
-        tensors = slots | {
-            f"{net}/{name}": tensor
-            for net, module in nets.items()
-            for name, tensor in module.state_dict().items()
+        draws = {name: generator.get_state() for name, generator in self.generators.items()}
+        parts = {
+            "carry": slots,
+            "model": self.model.state_dict(),
+            "ema": self.ema.model.state_dict(),
+            "generator": draws,
+            "optimizer": self.optimizer.state_dict()["state"],
         }
-        for name, generator in self.generators.items():
-            tensors[f"generator/{name}"] = generator.get_state()
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{index}/{name}": value for name, value in moments.items()}
         progress = {"step": self.step, "curve": self.curve, "seconds": self.seconds}
-        checkpoint.save(path, tensors, facts | progress | {"scaler": self.scaler.state_dict()})
+        facts = facts | progress | {"scaler": self.scaler.state_dict()}
+        checkpoint.save(path, checkpoint.flat(parts), facts)
 
     def load(self, path, facts: dict) -> None:
         """Continue from `path`. BadInput when it was written for other `facts`, naming each."""
         tensors, found = checkpoint.load(path)
-        if changed := differences(facts, {name: found.get(name) for name in facts}):
-            changed = ["kind"] if "kind" in changed else changed  # then the rest is no wonder
-            names = ", another ".join(changed[:5]) + (" and more" if changed[5:] else "")
-            cure = "resume with the same, or start anew"
-            raise BadInput(f"{path} was written by a run with another {names}; {cure}")
+        checkpoint.require_facts(facts, found, path)
         try:
-            self.restore(tensors, found, path)
+            self.restore(checkpoint.nested(tensors), found, path)
         except BadInput:
             raise
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             reason = f"{path} is no whole training state ({type(error).__name__} {error!s:.200})"
             raise BadInput(f"{reason}; start anew") from error
 
-    def restore(self, tensors: dict[str, Tensor], found: dict, path) -> None:
+    def restore(self, parts: dict, found: dict, path) -> None:
         """Take over what a file held. Of a spoilt file, half is taken: the state is of no use."""
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            part, rest = name.split("/", 1)
-            parts.setdefault(part, {})[rest] = tensor
         checkpoint.load_weights(self.model, parts["model"], str(path))
         checkpoint.load_weights(self.ema.model, parts["ema"], str(path))
         device = self.model.tokens_VD.device
         slots = {name: self.workers.share(part).to(device) for name, part in parts["carry"].items()}
-        fresh = self.carry._asdict() | {"ids": self.ids_B}
-        if odd := [name for name in fresh if not same_kind(slots[name], fresh[name])]:
-            raise ValueError(f"carry/{odd[0]} is of another shape or type")
+        checkpoint.require_like(self.carry._asdict() | {"ids": self.ids_B}, slots, path)
         self.ids_B = slots.pop("ids")
         self.carry = Carry(**slots)
         for name, generator in self.generators.items():
             generator.set_state(parts["generator"][name])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts.get("optimizer", {}).items():
-            index, key = name.split("/")
-            moments.setdefault(int(index), {})[key] = tensor
-        self.require_moments(moments)
+        moments = {int(index): slots for index, slots in parts.get("optimizer", {}).items()}
+        checkpoint.require_moments(self.optimizer, moments, path)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
         self.scaler.load_state_dict(checkpoint.fact(found, "scaler", dict, path))
         self.step = checkpoint.fact(found, "step", int, path)
         self.curve = checkpoint.fact(found, "curve", list, path)
         self.seconds = checkpoint.fact(found, "seconds", float, path)
-        columns = {"step", "loss", "raw", "ema"}
-        if not all(columns <= dict(row).keys() for row in self.curve):
+        if not all({"step", "loss", "raw", "ema"} <= dict(row).keys() for row in self.curve):
             raise ValueError("a row of the curve is incomplete")
         if not 0 <= self.step <= self.last_step:
-            reason = f"{path} says step {self.step} of {self.last_step}"
-            raise BadInput(f"{reason}; start anew")
-
-    def require_moments(self, moments: dict[int, dict[str, Tensor]]) -> None:
-        """ValueError when one is not like its weight, or is missing where others have it."""
-        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        kinds = {frozenset(of_weight) for of_weight in moments.values()}
-        if any(some < others for some in kinds for others in kinds):
-            raise ValueError("a moment of the optimizer is missing")
-        for index, of_weight in moments.items():
-            like = (torch.empty(()), weights[index])  # counts, and what is kept for each number
-            if not all(any(same_kind(m, one) for one in like) for m in of_weight.values()):
-                raise ValueError(f"a moment of weight {index} is of another shape or type")
+            raise BadInput(f"{path} says step {self.step} of {self.last_step}; start anew")

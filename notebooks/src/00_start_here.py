@@ -144,8 +144,11 @@ print(f"calls of net for one maze:   {maze_recipe.N_sup} steps x T={T} x (n={n} 
 print(f"layers passed through:       {calls} x {maze_recipe.layers} = {layers_deep}")
 
 # %% [markdown]
-# A *layer* is one stage of a network: numbers in, numbers out. A network with that many separate layers would be far larger. Here the same few layers are used again and again. The paper's own nets are larger than this one (5 to 7 million numbers for most tasks, n = 6, T = 3) and
-# are trained on a GPU; section 5 of the paper gives the settings. Ours is of a size that a laptop can train.
+# A *layer* is one stage of a network: numbers in, numbers out. A network with that many separate
+# layers would be far larger. Here the same few layers are used again and again. The paper's own
+# nets are larger than this one (5 to 7 million numbers for most tasks, n = 6, T = 3) and are
+# trained on a GPU; its appendix "Hyper-parameters and setup" gives the settings. Ours is of a size
+# that a laptop can train.
 #
 # ## Sudoku too
 #
@@ -379,9 +382,9 @@ strip(mazes, questions[which], labels[which], played, 0, (0, 1, 2, 3, N_sup))
 # | 05 | [Deep supervision](05_deep_supervision.ipynb) | slots, halting, the Q head and its calibration |
 # | 06 | [Train: small mazes](06_train_small_mazes.ipynb) | the training step, line by line; labels that contradict each other |
 # | 07 | [Train: Sudoku](07_train_sudoku.ipynb) | from 4x4 to hard 9x9, and what the paper's task costs |
-# | 08 | Watch it think | every inner state, where answers settle, how they fail |
-# | 09 | Ablations | what each part is worth, with seeds |
-# | 10 | Stability and plasticity | gates, residuals, and a much-told story tested |
+# | 08 | [Watch it think](08_watch_it_think.ipynb) | every inner state, where answers settle, how they fail |
+# | 09 | [Ablations](09_ablations.ipynb) | what a part is worth, and how little a short run can say of it |
+# | 10 | [Stability and plasticity](10_stability_and_plasticity.ipynb) | gates, residuals, and a much-told story tested |
 # | 11 | Think longer, think wider | more steps, random starts, best of many |
 # | 12 | Path independence | does it matter how one gets to an answer? |
 # | 13 | From HRM to TRM | the larger ancestor, and the official code mapped |
@@ -422,3 +425,5 @@ strip(mazes, questions[which], labels[which], played, 0, (0, 1, 2, 3, N_sup))
 #
 # **Next**: [01 · Puzzles as tokens](01_puzzles_as_tokens.ipynb), where boards become numbers and we find out how easily
 # one fools oneself with a careless split.
+#
+# [1 · Puzzles as tokens →](01_puzzles_as_tokens.ipynb)

@@ -362,7 +362,7 @@ print(f"4x4 has {len(grids)} grids in {len(classes)} classes of twins:", sorted(
 # %% tags=["figure"]
 names = ["as it is", "quarter turn", "half turn", "three quarter turns", "left-right flip",
          "up-down flip", "diagonal flip", "other diagonal flip"]
-tangled = maze.load("maze-generated", symmetries=maze.none)
+tangled = maze.load("maze-generated", symmetries=maze.no_symmetries)
 splits = tangled.train, tangled.validation, tangled.test
 every = maze.Puzzles(*(torch.cat(tokens) for tokens in zip(*splits, strict=True)))
 turned = maze.plain_eightfold(every)  # each maze in all 8 symmetries, its label moved along
@@ -383,11 +383,12 @@ print(f"Figure: bars, how many of {len(every)} labels follow the rule after a sy
 print("Perfect 9x9 mazes: all labels follow it after all 8.")
 
 # %% [markdown]
-# **What you should see.** Only the left-right flip is nearly harmless: it exchanges just *left* and *right* in the
-# rule, and these two rarely compete: a step to either side would have to lead nearer to G. After the six other moves
-# not a single label follows the rule. Train on them, as the official builder offers (option `--aug`, off by default),
-# and the net is taught eight rules that contradict each other. The cure is to **relabel**: move the question, then
-# find the answer anew (`maze.relabelled`). What the contradiction costs in accuracy is not measured here.
+# **What you should see.** Only the left-right flip is nearly harmless: it exchanges just *left* and
+# *right* in the rule, and these two rarely compete: a step to either side would have to lead nearer
+# to G. After the six other moves not a single label follows the rule. Train on them, as the
+# official builder offers (option `--aug`, off by default), and the net is taught eight rules that
+# contradict each other. The cure is to **relabel**: move the question, then find the answer anew
+# (`maze.relabelled`). What the contradiction costs in accuracy, notebook 06 measures.
 #
 # ## Split before you augment, and by the right key
 #
@@ -656,3 +657,6 @@ progress("01")
 # [the folder of puzzles](../data/puzzles/README.md), for how ours were made.
 #
 # **Next**: notebook 02, *One tiny net*, takes the network itself apart.
+#
+# [← 00 · Start here: watch a tiny network think](00_start_here.ipynb) | [the
+# map](00_start_here.ipynb) | [2 · One tiny net →](02_one_tiny_net.ipynb)

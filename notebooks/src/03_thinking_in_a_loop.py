@@ -259,12 +259,13 @@ for name, wiring in WIRINGS.items():
     print()
 
 # %% [markdown]
-# The control fails, as it must. The rest is less tidy than the theory. The Sudoku nets hardly mind when $x$ comes
-# into both updates. Whatever tells them their job, it is not the absence of $x$ alone. The maze nets do mind: they
-# solve about half of the mazes at most.
+# The control fails, as it must. The rest is less tidy than the theory. The Sudoku nets hardly mind
+# when $x$ comes into both updates, so these nets do not tell their job by the absence of $x$ alone.
+# The maze nets do mind: they solve about half of the mazes at most.
 #
-# Be careful with the conclusion. These nets were trained with the paper's wiring and are surprised by another. The
-# test shows what they *rely on*. It does not show that a net could not be *trained* otherwise.
+# Be careful with the conclusion. These nets were trained with the paper's wiring and are surprised
+# by another, so the test shows what they *rely on*. Whether a net can be *trained* with $x$ in both
+# updates, or in neither, nobody has tried here.
 #
 # ## Who holds the answer?
 #
@@ -287,6 +288,12 @@ seen = {name: record(model, inputs, recipe.test_depth, steps=4)
         for name, (model, recipe, inputs, _) in cases.items()}
 
 # %% tags=["figure"]
+def in_words(share):
+    """Of an accuracy that may differ a little between processors."""
+    if share > 0.97:
+        return "nearly all"
+    return "a third at most" if share < 0.34 else "many"
+
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.3), sharey=True)
 ends = []
 for ax, (name, (model, _, _, labels)) in zip(axes, cases.items(), strict=True):
@@ -296,8 +303,7 @@ for ax, (name, (model, _, _, labels)) in zip(axes, cases.items(), strict=True):
         exact, look = [right[call] for call in calls], LOOKS[state]
         ax.plot([call + 1 for call in calls], exact, color=look.colour, marker=look.marker, ms=6,
                 ls="--" if state == "z" else "-")
-        many = {exact[-1] > 0.97: "nearly all", exact[-1] < 0.34: "a third at most"}
-        ends.append(f"{name} from {state}: {many.get(True, 'many')}")
+        ends.append(f"{name} from {state}: {in_words(exact[-1])}")
     for step in (1, 2, 3):
         ax.axvline(step * len(right) / 4 + 0.5, color=LOOKS["given"].colour, lw=0.8, zorder=0)
     ax.set(title=name, xlabel="call of the net", ylim=(-0.03, 1.06))
@@ -343,9 +349,11 @@ for name, (model, recipe, inputs, labels) in cases.items():
         print(f"   probe on {kind:14}: {probe(*pair, model, more_labels, labels)}")
 
 # %% [markdown]
-# So $z$ holds the answer in both nets. In the maze net it is only written in other directions than those that the head
-# reads. "z does not decode" is true of the *head*, in some nets. It is not true that $z$ knows nothing of the answer.
-# It could hardly know nothing: the last update makes $y$ out of $y + z$.
+# So $z$ holds the answer in both nets. In the maze net it is only written in other directions than
+# those that the head reads. That agrees with the paper as far as it goes: it says (4.2) that $z$
+# does not decode by the head, and that it *can be transformed* into a solution, by the update that
+# makes $y$ out of $y + z$. What it sits uneasily with is the next argument there: since $y$ keeps
+# the solution, $z$ need not store it. Here $z$ stores all of it, all the same.
 #
 # Limits: a probe shows that something *can* be read off, not that the net uses it. The paper's example is a much larger
 # net on harder Sudokus; ours are small nets on easy puzzles.
@@ -412,9 +420,10 @@ print("Figure: drift of three numbers over 16 calls, logarithmic axis, three str
 # steps.
 #
 # - **4x4 Sudoku**, 200 held-out puzzles: three recorded nets (seeds 0 to 2) and, as control, three untrained nets.
-# - **9x9 mazes**, the first 100 held-out ones: three recorded nets, and the older run that notebook 00 mentions. It was
-#   trained with little *exploration*, so later supervision steps were rarely practised (notebook 05). We
-#   call a maze *moving* if its drift is above 0.01, a hundredth of the state's size.
+# - **9x9 mazes**, the first 100 held-out ones: three recorded nets, and the older run that notebook
+#   00 mentions. It was trained with little *exploration*: a puzzle was seldom made to stay once the
+#   net said "solved", so later supervision steps were rarely practised (notebook 05). We call a
+#   maze *moving* if its drift is above 0.01, a hundredth of the state's size.
 
 # %%
 def settle(model, inputs_BL, depth, steps=8):
@@ -439,7 +448,7 @@ for name, model in zip((0, 1, 2, "little exploration"), (*maze_nets, wanderer), 
     moving[name], right_B = drift_SB > 0.01, (read(model, y) == paths[:100]).all(1)
     rest_B = ~moving[name][-1]
     rest, wrong_at_rest = int(rest_B.sum()), wrong_at_rest + int((rest_B & ~right_B).sum())
-    said = {rest > 85: "more than 85", rest < 75: "fewer than 75"}.get(True, "about 80")
+    said = "more than 85" if rest > 85 else "fewer than 75" if rest < 75 else "about 80"
     print(f"mazes, seed {name}: {said} of 100 at rest after 8 supervision steps")
 print(f"at rest on a wrong answer, all four nets together: {wrong_at_rest}")
 
@@ -610,6 +619,9 @@ print("y after rounds 1 to 8:", ", ".join(shown))
 # [Path Independent Equilibrium Models](https://arxiv.org/abs/2211.09961), when more steps help.
 #
 # **Next**: notebook 04, *Deep recursion*, asks which of these calls carry gradient.
+#
+# [← 2 · One tiny net](02_one_tiny_net.ipynb) | [the map](00_start_here.ipynb) | [4 · Deep
+# recursion: gradients where they count →](04_deep_recursion.ipynb)
 
 # %%
 progress("03")

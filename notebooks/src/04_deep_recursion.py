@@ -7,7 +7,7 @@
 # - **You will be able to** write `deep_recursion`; say which calls get gradient in TRM and in HRM; measure how far a cut
 #   gradient points from the full one; predict memory from n and T; explain the `detach` and a trap of mixed precision.
 # - **You need** notebooks 00 to 03, and PyTorch's `backward`, `no_grad` and `detach`.
-# - **Time**: 60 minutes to read, about a minute to run.
+# - **Time**: 90 minutes to read and solve, about a minute to run.
 # - **Hardware**: any laptop CPU; everything here ran on one thread of a server CPU.
 # - **What varies**: nothing you can see. The trainings are recorded runs; we print few digits.
 #
@@ -18,7 +18,7 @@
 import json
 from functools import partial
 from itertools import product
-from statistics import mean, stdev
+from statistics import mean
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -30,7 +30,7 @@ from torch.testing import assert_close
 from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import runs, score
-from trm_minimal.lab.studies import autocast
+from trm_minimal.lab.studies import autocast, compare
 from trm_minimal.lab.parts.rounds import one_step
 from trm_minimal.lab.studies.gradients import calls_with_gradient
 from trm_minimal.lab.weights import load_model
@@ -146,6 +146,7 @@ def fresh(seed, recursion=deep_recursion):
     return model
 
 def loss_of(model, logits_BLV):
+    """How wrong the answers are: TRM's own loss, which notebook 05 takes apart."""
     return answer_loss(stablemax_cross_entropy, logits_BLV, labels_BL).mean()
 
 def gradient(model, n, T, grad_rounds, y_BLD, z_BLD):
@@ -349,15 +350,9 @@ for name, seeds in recorded.items():
             for e in exact[name]]
     print(f"{name:>10}: {', '.join(text)}; mean {mean(exact[name]):.3f}")
 
-def verdict(a, b):
-    gap, spread = mean(exact[a]) - mean(exact[b]), max(stdev(exact[a]), stdev(exact[b]))
-    first, second = (a, b) if gap > 0 else (b, a)
-    size = "beyond the spread" if abs(gap) > spread else "but the gap is within the spread"
-    above = min(exact[first]) > max(exact[second])
-    claim = f"every seed of '{first}' is above, {size}" if above else "the seeds overlap: no claim"
-    return f"{a} - {b}: {gap:+.3f}; sd of the seeds up to {spread:.3f}; {claim}"
-
-print(verdict("last round", "1-step"), verdict("last round", "all rounds"), sep="\n")
+for other in ("1-step", "all rounds"):
+    gap = compare.paired(*(dict(enumerate(exact[name])) for name in ("last round", other)))
+    print(f"last round minus {other}: {compare.verdict(gap)}")
 
 # %% tags=["figure"]
 rows = [(name, run.recipe["seed"], row["step"], row["step"] * cost[name] / 1000, row["ema"])
@@ -385,20 +380,22 @@ print("After 14,000 calls' work:", at(curve[curve.work == 14]))
 print("After 18,000 calls' work:", at(curve[curve.work == 18]))
 
 # %% [markdown]
-# **What you should see.** Left, at equal steps, TRM's mean is ahead from step 500 on. But read the verdict before you
-# rank them. On the 500 test puzzles each of TRM's seeds is above each 1-step seed, for two of the three by little. On
-# the 256 validation puzzles of the picture the ends overlap. The gap of the means comes mostly from one slow seed, and
-# it is smaller than the spread. That is a hint, no proof, and it has no size. (If the two were equally good, TRM's
-# seeds would still be the upper three in 1 of 20 such trials.) Right, at equal work, even the hint is gone: 1-step
-# takes cheaper steps and more of them, and two of its seeds run ahead of TRM's mean. The gradient through *all* rounds
-# buys nothing here. It costs half as much again as TRM's, and at equal work it is far behind.
+# **What you should see.** Left, at equal steps, TRM's mean is ahead from step 500 on. But read the
+# verdict before you rank them. It compares seed by seed and puts an interval round the mean
+# difference (notebook 09); where that includes zero, nothing is claimed. On the 500 test puzzles
+# each of TRM's seeds is above each 1-step seed, for two of the three by little, and the gap of the
+# means comes mostly from one slow seed. That is a hint, no proof. (If the two were equally good,
+# TRM's seeds would still be the upper three in 1 of 20 such trials.) Right, at equal work, even the
+# hint is gone: 1-step takes cheaper steps and more of them, and two of its seeds run ahead of TRM's
+# mean. The gradient through *all* rounds buys nothing here. It costs half as much again as TRM's,
+# and at equal work it is far behind.
 #
 # The paper's Table 1 has 87.4 % with TRM's gradient and 56.5 % with the 1-step gradient on Sudoku-Extreme: 31 points,
 # one run each. Our runs neither confirm nor refute that. They are small boards, T = 2, a net of 0.1 million weights,
 # 1,000 steps, and one learning rate, tuned for none of the three. One thing they do say: a cosine is no forecast. The
 # 1-step nets had the best cosines above, and they did not come out ahead.
 #
-# ## Memory: n counts, T does not
+# ## What memory depends on
 #
 # What does the last round cost, then? We count kept bytes again, now for the 6x6 net, over n and T.
 
@@ -430,14 +427,16 @@ print("Figure: memory kept for the backward pass against n, one line for each T.
       f"{most['all rounds', 4]:.1f} MB for T = 4.")
 
 # %% [markdown]
-# **What you should see.** Left four lines in one, right a fan. Memory follows the number of *calls with gradient* and
-# nothing else. These are exact counts, so there is no spread. They leave out the weights, the optimizer, and what a
-# backward pass needs for a moment.
+# **What you should see.** Left four lines in one, right a fan. These are exact counts, so there is
+# no spread. They leave out the weights, the optimizer, and what a backward pass needs for a moment.
+# What do all eight lines have in common?
 
 # %% [markdown]
 # <!-- exercise 4.3 -->
 
 # %% [markdown]
+# Memory follows the number of *calls with gradient* and nothing else.
+#
 # The paper met this wall: with n = 12 it ran out of memory, and with n = 6, T = 6 it did not (its Table 3).
 #
 # Time is another matter. Free rounds keep nothing, but they must be computed: a supervision step makes $T(n+1)$ forward
@@ -579,6 +578,9 @@ print(f"{T * (n + 1)} calls, {sum(calls_with_gradient(recursion, n, T))} with gr
 # [repair](https://github.com/pytorch/pytorch/pull/165068), the cached copies.
 #
 # **Next**: notebook 05 builds the loop around these steps: *deep supervision*, and knowing when to stop.
+#
+# [← 3 · Thinking in a loop](03_thinking_in_a_loop.ipynb) | [the map](00_start_here.ipynb) | [5 ·
+# Deep supervision and knowing when to stop →](05_deep_supervision.ipynb)
 
 # %%
 progress("04")

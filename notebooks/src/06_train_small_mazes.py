@@ -35,6 +35,7 @@ from trm_minimal.classroom import check, hint, progress, solution
 from trm_minimal.halting import Carry, empty_carry, refill
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import runs, score
+from trm_minimal.lab.studies import compare
 from trm_minimal.layers import rms_norm
 from trm_minimal.losses import stablemax_cross_entropy, supervision_loss
 from trm_minimal.show.boards import describe_board, draw_board
@@ -53,7 +54,7 @@ torch.set_num_threads(1)
 # *Maze-Hard*.
 
 # %% tags=["figure"]
-noise = maze.load("maze-6x6-noise", symmetries=maze.none)
+noise = maze.load("maze-6x6-noise", symmetries=maze.no_symmetries)
 one = Puzzles(*(tokens_NL[157:158] for tokens_NL in noise.train))
 eight = maze.plain_eightfold(one)
 views = {"as it is": 0, "quarter turn": 1, "half turn": 2, "left and right exchanged": 4}
@@ -126,12 +127,19 @@ lettered(descend, {
 #
 # The lines with `workers` are for several GPUs that share one batch; alone they return at once.
 #
-# **What never waits.** A GPU works off a queue, and Python only fills it. But whoever asks a tensor for its *value*
+# <details><summary>For a GPU: what never waits</summary>
+#
+# A GPU works off a queue, and Python only fills it. But whoever asks a tensor for its *value*
 # (`float(loss)`, `.item()`, an `if`) must wait until the queue is empty ([PyTorch's notes on
-# CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution)). So this step asks for none. Refill
-# and halting are `where`, not `if`. The losses stay tensors; `train` looks at them every tenth step. Batches are *drawn*
-# on the CPU, so that every device sees the same: row numbers and symmetries only, for a GPU 64 steps in one shipment, beside
-# the training. The puzzles lie on the device and are turned there. We count the questions, and compare the draws.
+# CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution)). So this step
+# asks for none. Refill and halting are `where`, not `if`. The losses stay tensors; `train` looks at
+# them every tenth step. Batches are *drawn* on the CPU, so that every device sees the same: row
+# numbers and symmetries only, for a GPU 64 steps in one shipment, beside the training. The puzzles
+# lie on the device and are turned there. The next cell counts the questions, and compares the
+# draws.
+#
+# </details>
+
 # %%
 class Questions(TorchDispatchMode):
     """Counts how often Python asks a tensor for its value."""
@@ -192,10 +200,11 @@ for name, result in results.items():
 # sum is rounded back to 1. Learning is adding small things to large ones, so the weights, the optimizer, the EMA and
 # our carry stay in `float32`.
 #
-# **Autocast** chooses operation by operation. Large products run in 16 bits, and what takes over their format follows; a
-# sum with 32 bits has 32, and losses are lifted to 32. (Our `rms_norm` computes in 32 bits and returns what it got.) The
-# [lists](https://docs.pytorch.org/docs/stable/amp.html) differ between CPU and GPU. The official code has no autocast:
-# it casts weights by hand, and keeps even the carry in `bfloat16`.
+# **Autocast** chooses operation by operation. Large products run in 16 bits. Element-wise
+# operations keep the format they are given, adding a 16-bit and a 32-bit tensor gives 32 bits, and
+# losses are lifted to 32. (Our `rms_norm` computes in 32 bits and returns what it got.) The
+# [lists](https://docs.pytorch.org/docs/stable/amp.html) differ between CPU and GPU. The official
+# code has no autocast: it casts weights by hand, and keeps even the carry in `bfloat16`.
 #
 # ## Scaling the loss
 #
@@ -299,10 +308,11 @@ for precision, (_, seconds) in trials.items():
     print(f"{str(precision)[6:]:>8}: {1000 * seconds:5.0f} ms a step")
 
 # %% [markdown]
-# The three trainings are not equal, and need not be: rounding nudges the states, and two nets drift apart like two
-# seeds. What must agree is the *course*, and it does. The memory falls to little more than half; our norms keep some
-# 32-bit numbers. A GPU is one more nudge: on an H200 the first 20 losses of `sudoku_4x4` were on average 0.012 (`float32`),
-# 0.016 (`bfloat16`) and 0.020 (`float16`) from a CPU's. Move a CPU's weights by a ten-millionth: 0.011 to 0.015.
+# The three trainings are not equal, and need not be: rounding nudges the states, and two nets drift
+# apart like two seeds. What must agree is the *course*, and it does. The memory falls to little
+# more than half; our norms keep some 32-bit numbers. A GPU is one more nudge, and moves the losses
+# about as far from a CPU's as a change of a CPU's weights by a ten-millionth does (`LOG.md`,
+# 2026-11-26).
 #
 # Do not read the times as "16 bits are slow". Many processors have no instructions for them, and PyTorch then imitates
 # them at many times the cost. That is why the small recipes of this course run in `float32`. On a GPU, too, look first:
@@ -432,7 +442,7 @@ moves = ("as it is", "quarter turn", "half turn", "three quarters", "left - righ
 sets = {"maze-generated": "30x30", "maze-6x6-noise": "6x6"}
 found = {}
 for name, size in sets.items():
-    task = maze.load(name, symmetries=maze.none)
+    task = maze.load(name, symmetries=maze.no_symmetries)
     all_splits = zip(task.train, task.validation, task.test, strict=True)
     puzzles = Puzzles(*(torch.cat(parts) for parts in all_splits))
     plain, ruled = maze.plain_eightfold(puzzles), maze.relabelled(puzzles)
@@ -537,14 +547,12 @@ for kind, seeds in trained.items():
         print(f"{kind:>17}, {metric:>5}: {', '.join(text)}")
 
 def verdict(of, a, b):
-    """Which kind's seeds are all above the other's?"""
-    for first, second in ((a, b), (b, a)):
-        if min(len(of[a]), len(of[b])) >= 3 and min(of[first]) > max(of[second]):
-            return f"every seed of '{first}' is above every seed of '{second}'"
-    return f"'{a}' and '{b}' overlap, no claim"
+    """The difference seed by seed, with its 95 % interval; no claim where that includes zero."""
+    gap = compare.paired(*(dict(enumerate(of[kind])) for kind in (a, b)))
+    return f"{a} minus {b}: {compare.verdict(gap)}"
 
 for metric, of in scores.items():
-    print(f"{metric}:", "; ".join(verdict(of, *pair) for pair in combinations(kinds, 2)))
+    print(*(f"{metric}: {verdict(of, *pair)}" for pair in combinations(kinds, 2)), sep="\n")
 
 # %% tags=["figure"]
 looks = dict(zip(kinds, STROKES, strict=False))
@@ -574,11 +582,13 @@ found = verdict(scores["exact"], "turned along", "as they are")
 print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 
 # %% [markdown]
-# **What you should see.** Read the verdicts first: they are computed from the seeds, and say "no claim" where seeds
-# overlap. Then compare the two scores. A net that finds a shortest path, but not the labelled one, is right in *any* and
-# wrong in *exact*. Where both are low, the paths themselves are missing. Contradicting labels can do that: cell by cell
-# the best guess is the more frequent answer, and a mixture of two paths is no path. Last, the training mazes: a net
-# that does better there than on new ones learns them by heart. Eight lawful views close that gap.
+# **What you should see.** Read the verdicts first: they are computed from the seeds, and say "no
+# claim" where the interval includes zero (notebook 09 says how). Then compare the two scores. A net
+# that finds a shortest path, but not the labelled one, is right in *any* and wrong in *exact*.
+# Where both are low, the paths themselves are missing. Contradicting labels can do that: cell by
+# cell the best guess is the more frequent answer, and a mixture of two paths is no path. Last, the
+# training mazes: a net that does better there than on new ones learns them by heart. Eight lawful
+# views close that gap.
 #
 # The rows at 30x30 are the published mazes, 42 minutes of one CPU core each, mixed by the convolution of `maze_15x15`: one
 # seed, no claim. There, the authors of [Lattice Deduction Transformers](https://arxiv.org/abs/2605.08605) report that their
@@ -631,6 +641,9 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 # autocast and the scaler](https://docs.pytorch.org/docs/stable/notes/amp_examples.html).
 #
 # **Next**: notebook 07 trains Sudoku, from 4x4 to the real thing, and asks what it costs.
+#
+# [← 5 · Deep supervision and knowing when to stop](05_deep_supervision.ipynb) | [the
+# map](00_start_here.ipynb) | [7 · Train: Sudoku from 4x4 to Extreme →](07_train_sudoku.ipynb)
 
 # %%
 progress("06")

@@ -87,22 +87,30 @@ print("My guess:", guesses.get(my_guess, "?"))
 # %% [markdown]
 # ## What a trace is
 #
-# The model must not know that it is watched, or we would study another model. PyTorch has the tool: a **forward hook** is
-# a function that a module calls after each forward pass, with its result. The net of a TRM is called
+# The model must not know that it is watched, or we would study another model. The recursion makes that easy: its `net`
+# is any callable. So we hand it a **recorder**, a function that calls the net and keeps what it gives. The net itself is
+# left alone; a second widget may use it at the same time. The net of a TRM is called
 #
 # $$K = N_{sup} \cdot T \cdot (n + 1)$$
 #
 # times, and each result is a state, $[N, L, D]$: the new $z$, or in the last call of a round the new $y$. (The widget's
-# 16 steps with $T = 2$ and $n = 2$ make 96.) So one hook on `net` sees everything. Moment 0 is before any call, moment
-# $k$ is after the $k$-th. Decoding is what the model itself does at the end of a step, done at any moment: the answer
+# 16 steps with $T = 2$ and $n = 2$ make 96.) So the recorder sees everything. Moment 0 is before any call, moment $k$ is
+# after the $k$-th. Decoding is what the model itself does at the end of a step, done at any moment: the answer
 # head on the cells of $y$, and the largest score wins.
 
 # %%
 recorded, inputs_NL = [], mazes.test.inputs_NL[:4]
-hook = maze_net.net.register_forward_hook(lambda net, given, state: recorded.append(state))
+
+def recorder(state, injection):
+    recorded.append(maze_net.net(state, injection))
+    return recorded[-1]
+
 with torch.inference_mode():
     steps = list(maze_net.deep_supervision(inputs_NL.long(), 3, *depth))
-hook.remove()
+    y, z = maze_net.initial_states(inputs_NL)
+    for _ in range(3):
+        x = maze_net.input_embedding(inputs_NL.long())
+        y, z = maze_net.recursion(recorder, x, y, z, *depth)
 run = trace(maze_net, inputs_NL, 3, depth)
 assert len(recorded) == len(run) - 1 == 3 * depth.T * (depth.n + 1)
 assert all(torch.equal(mine, its) for mine, its in zip(recorded, run.renewed, strict=True))
@@ -111,7 +119,7 @@ for number, step in enumerate(steps, 1):
     assert torch.equal(run.y(k), step.y) and torch.equal(run.z(k), step.z)
     assert torch.equal(run.tokens_KNL[k], step.logits.argmax(-1).to(torch.uint8))
 print(run)
-print("All 18 states of the package's trace equal those of our own hook, bit for bit, and y, z and",
+print("All 18 states of the package's trace equal those of our own recorder, bit for bit, and y, z and",
       "the answers at the ends of steps equal the model's own.")
 
 # %% [markdown]
@@ -611,6 +619,9 @@ Playground(mazes, mazes.test, Thinker("shipped", maze_net, 16, depth),
 # (notebook 12); [a look inside HRM](https://arxiv.org/abs/2601.10679), with its own wrong resting places.
 #
 # **Next**: notebook 09 takes parts away, one at a time, and asks what each was good for.
+#
+# [← 7 · Train: Sudoku from 4x4 to Extreme](07_train_sudoku.ipynb) | [the map](00_start_here.ipynb) |
+# [9 · Ablations →](09_ablations.ipynb)
 
 # %%
 progress("08")

@@ -4,31 +4,24 @@ A right answer is kept as a file in notebooks/answers (or in the folder that TRM
 needs, so that a later notebook can go on with it; nothing else is remembered.
 """
 
-import ast
 import builtins
-import dis
 import os
 import pkgutil
-from collections.abc import Callable, Iterator
+import symtable
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from trm_minimal.classroom import exercises
-from trm_minimal.classroom.exercise import Choice, Code, Exercise, Refused, source_of
+from trm_minimal.classroom.exercise import Choice, Code, Exercise, source_of
+from trm_minimal.classroom.watched import Refused, refuse_unless, shown
+from trm_minimal.classroom.world import unchanged
 from trm_minimal.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
-
-
-class KeptAnswer(SourceFileLoader):
-    """Leaves no bytecode beside a learner's files."""
-
-    def set_data(self, path, data, **options):
-        """Write nothing."""
 
 
 @cache
@@ -80,76 +73,85 @@ def check(number: str, answer: Any) -> Any:
 
 def keep(task: Exercise, answer: Any) -> str:
     """Write a right answer into its file; what came of it, as a sentence."""
+    imports, source = "", f"{task.name} = {answer!r}"
     if isinstance(task, Code):
         imports, source = task.names, source_of(answer)
         if source is None:
             return "(Its source cannot be found, so other notebooks cannot use it.)"
-        foreign = sorted(set(globals_of(answer)) - imported(imports) - {task.name, answer.__name__})
-        if foreign:
-            return f"(It uses {', '.join(foreign)} from elsewhere in this notebook, so other notebooks cannot use it.)"
         if answer.__name__ != task.name:
             source += f"\n\n\n{task.name} = {answer.__name__}"
-    else:
-        imports, source = "", f"{task.name} = {task.right!r}"
+    text = "\n\n\n".join(filter(None, (imports, source))) + "\n"
+    path = kept_path(task)
     try:
-        answers_folder().mkdir(parents=True, exist_ok=True)
-        kept_path(task).write_text("\n\n\n".join(filter(None, (imports, source))) + "\n", encoding="utf-8")
+        foreign = sorted(globals_of(text))
+        if foreign:
+            return f"(It uses {', '.join(foreign)} from elsewhere in this notebook, so other notebooks cannot use it.)"
+        revived(task, text.encode(), path)
+    except (SyntaxError, Refused):  # as of a lambda, or a function that another one made
+        return "(It does not stand on its own as a `def` does, so other notebooks cannot use it.)"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         return f"(It could not be kept for other notebooks: {error.strerror}.)"
-    return f"(Kept as {kept_path(task).name}.)"
+    return f"(Kept as {path.name}.)"
 
 
-def globals_of(function: Callable) -> Iterator[str]:
-    """The global names that a function, and functions inside it, look up when they run."""
+def globals_of(source: str) -> set[str]:
+    """The names that a module looks up, at once or in its functions, and neither gives itself nor has from Python."""
+    module = symtable.symtable(source, "answer", "exec")
+    given = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
 
-    def look(code: CodeType) -> Iterator[str]:
-        for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval not in vars(builtins):
-                yield step.argval
-        for inner in code.co_consts:
-            if isinstance(inner, CodeType):
-                yield from look(inner)
+    def looked_up(table: symtable.SymbolTable) -> set[str]:
+        mine = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced() and symbol.is_global()}
+        return mine.union(*map(looked_up, table.get_children()))
 
-    return look(function.__code__)
+    return looked_up(module) - given - vars(builtins).keys()
 
 
-def imported(lines: str) -> set[str]:
-    """The names that these import lines give."""
-    return {(name.asname or name.name).split(".")[0] for node in ast.parse(lines).body for name in node.names}
+def revived(task: Exercise, text: bytes, path: Path, within: tuple[Exercise, ...] = ()) -> Any:
+    """The answer that a kept file with this text holds. Refused where it holds no right one (any more).
+
+    Names that are exercises themselves (deep_recursion calls latent_recursion) are the learner's own again, but for
+    those that are being revived already: two answers may name each other.
+    """
+    names = vars(ModuleType(path.stem))
+    try:
+        with unchanged() as faults:
+            exec(compile(text, path, "exec"), names)
+    except (Exception, SystemExit) as error:  # edited by hand, cut off, or from an older course
+        raise Refused(f"it raised {shown(error)}") from error
+    refuse_unless(not faults, "; and ".join(faults))
+    refuse_unless(task.name in names, f"it holds no {task.name}")
+    within = (*within, task)
+    for other in all_exercises().values():
+        if isinstance(other, Code) and other.name in names and other not in within:
+            names[other.name] = kept(other, within)[0] or names[other.name]
+    task.examine(names[task.name])
+    return names[task.name]
+
+
+def kept(task: Exercise, within: tuple[Exercise, ...] = ()) -> tuple[Any, str]:
+    """(The kept answer, "") if there is one and it is right; (None, "") if none is kept; else (None, what is wrong)."""
+    path = kept_path(task)
+    try:
+        return revived(task, path.read_bytes(), path, within), ""
+    except (FileNotFoundError, NotADirectoryError):
+        return None, ""
+    except (OSError, Refused) as fault:
+        what = fault.strerror if isinstance(fault, OSError) else str(fault).split("\n")[0].rstrip(".:")
+        return None, f"{path.name} is not right any more: {what}; check it again in its notebook"
 
 
 def yours(number: str) -> Callable:
-    """The learner's own function from an earlier notebook if a right one is kept, else the package's. Says which.
-
-    Names that are exercises themselves (deep_recursion calls latent_recursion) are the learner's own again.
-    """
+    """The learner's own function from an earlier notebook if a right one is kept, else the package's. Says which."""
     task = exercise(number)
     if not isinstance(task, Code):
         raise BadInput(f"exercise {number} has no function; it asks for a letter")
-    function, path = _load(task), kept_path(task)
-    outdated = f" ({path.name} is not right any more; check it in its notebook)" if path.exists() else ""
-    whose = "yours" if function else f"the package's{outdated}"
+    function, fault = kept(task)
+    whose = "yours" if function else f"the package's ({fault})" if fault else "the package's"
     print(f"{number} {task.name}: {whose}")
     return function or task.package
-
-
-def _load(task: Code) -> Callable | None:
-    """The kept function, examined again; None when there is none or it is no longer right."""
-    path = kept_path(task)
-    if not path.exists():
-        return None
-    module = ModuleType(path.stem)
-    names = vars(module)
-    try:
-        KeptAnswer(path.stem, str(path)).exec_module(module)
-        function = names[task.name]
-        for other in all_exercises().values():
-            if isinstance(other, Code) and other is not task and other.name in names:
-                names[other.name] = _load(other) or names[other.name]
-        task.examine(function)
-    except (Refused, SyntaxError, NameError, KeyError, ImportError):  # edited by hand, or from an older course
-        return None
-    return function
 
 
 def hint(number: str, rung: int = 1) -> None:
@@ -179,10 +181,10 @@ def solution_source(task: Exercise) -> str:
 
 def progress(notebook: str | None = None) -> None:
     """Print which exercises have a right answer kept: of one notebook ("03"), or of all."""
-    rows = [
-        task for task in all_exercises().values() if not notebook or int(task.number.split(".")[0]) == int(notebook)
-    ]
-    done = [kept_path(task).exists() for task in rows]
-    print(f"{sum(done)} of {len(rows)} exercises done")
-    for task, is_done in zip(rows, done, strict=True):
-        print(f"  {task.number}  {'done' if is_done else 'open':4}  {task.kind}: {task.title}")
+    chosen = int(notebook) if notebook else None
+    rows = [task for task in all_exercises().values() if chosen in (None, int(task.number.split(".")[0]))]
+    found = [kept(task) for task in rows]
+    print(f"{sum(answer is not None for answer, _ in found)} of {len(rows)} exercises done")
+    for task, (answer, fault) in zip(rows, found, strict=True):
+        state = "open" if answer is None else "done"
+        print(f"  {task.number}  {state}  {task.kind}: {task.title}{fault and f' ({fault})'}")

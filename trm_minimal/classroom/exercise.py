@@ -6,22 +6,17 @@ A probe takes the learner's answer and raises Refused with the mistake in words;
 import ast
 import inspect
 import textwrap
-import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+from trm_minimal.classroom.watched import FirstCall, Refused, Watched, line_of, refuse_unless, shown
+from trm_minimal.classroom.world import plain_world
+
 KINDS = ("implement", "find the bug", "read the curve", "predict")
-
-
-class Refused(Exception):
-    """The mistake, in a sentence that says what was seen, what is right, and where to look."""
-
-
-def refuse_unless(holds: bool, message: str) -> None:
-    """Refused with the message, unless the condition holds."""
-    if not holds:
-        raise Refused(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +51,7 @@ class Code(Exercise):
     probe: Callable[[Callable], None]
     wrong: dict[Callable, str]  # mistakes, each with words that its own message must have
     names: str = "import torch"  # what the answer may use besides Python: the imports of a file that keeps it
+    may_draw: bool = False  # from torch's global generator, as whatever makes weights does
 
     @property
     def name(self) -> str:
@@ -68,17 +64,22 @@ class Code(Exercise):
         return not callable(answer) or shape_of(source_of(answer)) != shape_of(self.stub_source())
 
     def examine(self, answer: Any) -> None:
-        """Refused when it is wrong. An error that the answer raises is told in its own words."""
-        refuse_unless(callable(answer), f"{self.name} is {answer!r}; it must be a function")
-        try:
-            self.probe(answer)
-        except Refused:
-            raise
-        except Exception as error:  # whatever a learner's code may raise: it becomes the message
-            frames = traceback.extract_tb(error.__traceback__)
-            lines = [frame.line for frame in frames if frame.name == self.name and frame.line]
-            where = f" in `{lines[-1]}`" if lines else ""
-            raise Refused(f"it raised {type(error).__name__}{where}: {error}") from error
+        """Refused when it is wrong. All that is global is afterwards as it was."""
+        refuse_unless(callable(answer), f"{self.name} is {shown(answer)}; it must be a function")
+        names = list(inspect.signature(self.stub).parameters)
+        with plain_world():
+            try:
+                self.probe(Watched(answer, names, self.may_draw))
+            except Refused:
+                raise
+            except Exception as error:  # the probe cannot go on with what the answer returns
+                where = line_of(error, answer)
+                raise Refused(f"what it returns leads to {shown(error)}{where}") from error
+            with (
+                torch.no_grad(),
+                suppress(FirstCall),
+            ):  # once more, to see whether it switches gradients on
+                self.probe(Watched(answer, names, self.may_draw, first_only=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +98,20 @@ class Choice(Exercise):
         return f'{self.name} = "?"  # one letter: {", ".join(self.options)}'
 
     def attempted(self, answer: Any) -> bool:
-        return answer != "?"
+        return not (isinstance(answer, str) and answer.strip() in ("", "?"))
 
     def examine(self, answer: Any) -> None:
         """Refused when it is wrong, or no letter of the options."""
-        letter = answer.strip().rstrip(").").lower() if isinstance(answer, str) else answer
-        refuse_unless(letter in self.options, f"{answer!r} is none of the letters {', '.join(self.options)}")
+        refuse_unless(
+            isinstance(answer, str),
+            f"{self.name} is {shown(answer)}; write one letter in quotes, as in `{self.name} = "
+            f'"{next(iter(self.options))}"`',
+        )
+        letter = answer.strip("() .").lower()
+        refuse_unless(
+            letter in self.options,
+            f"{shown(answer)} is none of the letters {', '.join(self.options)}",
+        )
         refuse_unless(letter == self.right, self.verdicts[letter])
 
 
@@ -110,7 +119,7 @@ def source_of(function: Callable) -> str | None:
     """The text of a function, from its `def` on, not indented; None where Python does not know it."""
     try:
         return textwrap.dedent(inspect.getsource(function)).strip()
-    except (OSError, TypeError):
+    except (OSError, TypeError):  # typed at a prompt; an object, or a function in C
         return None
 
 

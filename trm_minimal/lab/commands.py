@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.engine.parallel import join
 from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer, copy_baseline

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.layers import NoRotation, mlp_mixer, transformer
 from trm_minimal.model import LearnedPositions, NoPositions, TinyRecursiveModel

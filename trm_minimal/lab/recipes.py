@@ -68,13 +68,9 @@ class Recipe:
     loss: Callable = answer_and_halting_loss
 
     update: Callable = train_step  # (recipe, state) -> loss and counts: one update of the weights
-    steps: int = (
-        65_100  # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
-    )
+    steps: int = 65_100  # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
     batch: int = 768
-    optimizer: Callable = partial(
-        torch.optim.AdamW, lr=1e-4, betas=(0.9, 0.95), weight_decay=1.0
-    )  # of named weights
+    optimizer: Callable = partial(torch.optim.AdamW, lr=1e-4, betas=(0.9, 0.95), weight_decay=1.0)  # of named weights
     schedule: Callable[[int, int], float] = partial(warmup, over=2000)
     clip: float = float("inf")  # the official code does not clip
     ema: float = 0.999
@@ -120,10 +116,8 @@ def sudoku_extreme() -> Recipe:
 
 def _maze_hard_task(prepare=None) -> Callable[..., Task]:
     """The published mazes, none turned while training; `prepare` may turn them before."""
-    options = {"symmetries": maze.none, "validation": "maze-generated/test.csv"}
-    return partial(
-        maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {})
-    )
+    options = {"symmetries": maze.no_symmetries, "validation": "maze-generated/test.csv"}
+    return partial(maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {}))
 
 
 def maze_hard() -> Recipe:
@@ -289,7 +283,7 @@ def maze_6x6_noise() -> Recipe:
     """1,000 mazes of 6x6 in the manner of Maze-Hard, each with several shortest paths."""
     return replace(
         maze_9x9(),
-        task=partial(maze.load, "maze-6x6-noise", symmetries=maze.none),
+        task=partial(maze.load, "maze-6x6-noise", symmetries=maze.no_symmetries),
         dim=64,
         steps=1_000,
         schedule=partial(warmup_cosine, over=50),
@@ -301,13 +295,15 @@ def maze_6x6_noise() -> Recipe:
 
 def maze_6x6_noise_plain() -> Recipe:
     """The same mazes in their 8 symmetries, the labels turned along."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.plain_eightfold)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.plain_eightfold}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 
 def maze_6x6_noise_relabelled() -> Recipe:
     """The same mazes in their 8 symmetries, the labels made anew by their own rule."""
-    task = partial(maze.load, "maze-6x6-noise", symmetries=maze.none, prepare=maze.relabelled)
+    options = {"symmetries": maze.no_symmetries, "prepare": maze.relabelled}
+    task = partial(maze.load, "maze-6x6-noise", **options)
     return replace(maze_6x6_noise(), task=task)
 
 
@@ -423,9 +419,7 @@ def by_name(name: str) -> Recipe:
     """The recipe of that name. BadInput names those that are nearest."""
     if name not in RECIPES:
         near = ", ".join(get_close_matches(name, RECIPES, 5, 0.0))
-        raise BadInput(
-            f"there is no recipe {name!r}, but {near}; `python -m trm_minimal recipes` lists all"
-        )
+        raise BadInput(f"there is no recipe {name!r}, but {near}; `python -m trm_minimal recipes` lists all")
     return RECIPES[name]()
 
 
@@ -433,9 +427,7 @@ def describe(value):
     """Any part of a recipe as JSON: a function by its name, a partial by its name and arguments."""
     if isinstance(value, partial):
         given = {str(i): argument for i, argument in enumerate(value.args)} | value.keywords
-        return {"call": describe(value.func)} | {
-            name: describe(argument) for name, argument in given.items()
-        }
+        return {"call": describe(value.func)} | {name: describe(argument) for name, argument in given.items()}
     if isinstance(value, Recipe):
         names = [field.name for field in fields(value) if field.name != "tested_at"]
         return {name: describe(getattr(value, name)) for name in (*names, "test_depth")}

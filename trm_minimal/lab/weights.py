@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trm_minimal import checkpoint
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.lab.recipes import RECIPES, Recipe, by_name
 from trm_minimal.model import TinyRecursiveModel, count_parameters

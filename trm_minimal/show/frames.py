@@ -39,7 +39,7 @@ def z_moved(trace: Trace, puzzle: int) -> np.ndarray:
 def z_component(trace: Trace, puzzle: int) -> np.ndarray:
     """[K + 1, L]: the first principal component of z over the cells and moments of the run, scaled to 0..1."""
     z_KLD = np.stack([_cells_of(trace.z(k), trace.model.prefix, puzzle) for k in range(len(trace))])
-    flat = torch.from_numpy(z_KLD.reshape(-1, z_KLD.shape[-1]))
+    flat = torch.from_numpy(z_KLD.reshape(-1, z_KLD.shape[-1])).nan_to_num()  # eigh refuses nan
     flat = flat - flat.mean(0)
     direction_D = torch.linalg.eigh(flat.T @ flat).eigenvectors[:, -1]
     direction_D = direction_D * direction_D[direction_D.abs().argmax()].sign()  # eigenvectors come with either sign
@@ -70,7 +70,15 @@ HEATS = {
 class View:
     """One puzzle of a trace, seen at any moment. `labels_L`: the true answer, if it is known; `heat`: one of HEATS."""
 
-    def __init__(self, task: Task, trace: Trace, labels_L=None, puzzle: int = 0, title: str = "", heat: str = MOVES):
+    def __init__(
+        self,
+        task: Task,
+        trace: Trace,
+        labels_L=None,
+        puzzle: int = 0,
+        title: str = "",
+        heat: str = MOVES,
+    ):
         self.task, self.trace, self.puzzle, self.title = task, trace, puzzle, title
         self.inputs_L, self.labels_L = trace.inputs_NL[puzzle], labels_L
         self.heat, self.legend = HEATS[heat]
@@ -82,6 +90,16 @@ class View:
     @cached_property
     def _drift(self) -> dict[str, np.ndarray]:
         return {state: self.trace.drift(state)[:, self.puzzle].numpy() for state in "yz"}
+
+    @cached_property
+    def _answers(self) -> int:
+        return self.task.answers(self.inputs_L)
+
+    def _wanted(self, tokens_L):
+        """The true answer, or of several the one that these tokens are nearest to."""
+        if self.labels_L is None or self._answers == 1:
+            return self.labels_L
+        return self.task.nearest(self.inputs_L, self.labels_L, tokens_L)
 
     def answer(self, k: int, peek: bool = False):
         """(tokens [L], q) in moment k: of y as it stands, or of the y that the net would give now."""
@@ -98,7 +116,8 @@ class View:
         n, T = self.trace.depth
         tokens_L, q = self.answer(k, peek)
         before_L = self.answer(max(k - 1, 0) if since is None else since, peek)[0]
-        board = describe_board(self.task, tokens_L, self.inputs_L, self.labels_L, before_L)
+        wanted_L = self._wanted(tokens_L)
+        board = describe_board(self.task, tokens_L, self.inputs_L, wanted_L, before_L)
         shown = "the answer it would give now" if peek and state == "z" else "its answer"
         return (
             f"Call {k} of {len(self.trace) - 1}: supervision step {step} of {self.trace.N_sup}, round {round} of {T}, "
@@ -131,7 +150,9 @@ class View:
         if self.labels_L is None:
             return ""
         board = draw(self.task, self.labels_L, self.inputs_L, self.labels_L, width=LINE * 2 // 3)
-        return f'<div>{board}<div style="font-size:12px">the true answer</div></div>'
+        several = f"one of {self._answers:,} {self.task.face.several}"
+        told = "the true answer" if self._answers == 1 else several
+        return f'<div>{board}<div style="font-size:12px">{told}</div></div>'
 
     def _place(self, k: int, share: float) -> tuple[float, float]:
         height = math.log10(min(max(share, LEAST_DRIFT), 10) / LEAST_DRIFT) / math.log10(10 / LEAST_DRIFT)
@@ -155,7 +176,9 @@ class View:
         R, C = self.task.rows, self.task.columns
         tokens_L, q = self.answer(k, peek)
         before_L = self.answer(max(k - 1, 0) if since is None else since, peek)[0]
-        marks = board_marks(self.task, tokens_L, self.inputs_L, self.labels_L, before_L) if k else ""
+        question = (self.inputs_L, self.inputs_L)  # at first, and then the answer
+        moment = (tokens_L, self.inputs_L, self._wanted(tokens_L), before_L)
+        marks = board_marks(self.task, *(moment if k else question))
         heat = self._heat[k] if self._heat.ndim == 3 else self._heat[k].reshape(R, C)
         x = self._place(k, 1)[0]
         image = f'<image href="{picture(heat)}" width="{C}" height="{R}" preserveAspectRatio="none"'

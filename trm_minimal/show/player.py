@@ -51,11 +51,17 @@ def player(*views: View, uid: str, level: str = "step") -> str:
     last = "".join(view.html(m[-1], m[-2]) for view, m in zip(views, ends, strict=True))
     buttons = "".join(f'<button class="trm-{name}" type="button">{name}</button> ' for name in ("back", "play", "next"))
     slider = f'<input type="range" min="0" max="{stops[-1]}" value="{stops[-1]}" aria-label="{level}">'
-    data = json.dumps(frames, separators=(",", ":")).replace("</", "<\\/")  # a "</script>" inside would end the script
     return (
         f'<div id="{escape(uid)}">{buttons}{slider}<div style="display:flex;flex-wrap:wrap">{last}</div></div>'
-        f"<script>(() => {{ const ID = {json.dumps(uid)}, FRAMES = {data};{SCRIPT}}})();</script>"
+        f"<script>(() => {{ const ID = {_script(uid)}, FRAMES = {_script(frames)};"
+        f"{SCRIPT}}})();</script>"
     )
+
+
+def _script(value) -> str:
+    """JSON for a script: a "</script>" in it would end that, a "<!--" would keep it from ending."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("</", "<\\/").replace("<!--", "\\u003c!--")
 
 
 def page(title: str, body: str) -> str:

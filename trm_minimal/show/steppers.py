@@ -15,11 +15,12 @@ from torch import Tensor
 from trm_minimal.errors import BadInput
 from trm_minimal.model import TinyRecursiveModel
 from trm_minimal.schedules import Depth
-from trm_minimal.show.boards import SPOKEN
+from trm_minimal.show.boards import colour_of
 from trm_minimal.show.frames import HEATS, View
 from trm_minimal.show.style import INK, LOOKS, PAGE, text_on
 from trm_minimal.show.trace import Trace, trace
 from trm_minimal.tasks import Puzzles, Task
+from trm_minimal.tasks.face import FILL, Cell
 
 NOTHING = "\u00a0"  # an empty description would leave the old one on the button
 LABEL, ROW = {"description_width": "initial"}, {"flex_flow": "row wrap", "align_items": "center"}
@@ -34,8 +35,8 @@ class Thinker(NamedTuple):
     N_sup: int
     depth: Depth
 
-    def __call__(self, inputs_L: Tensor) -> Trace:
-        return trace(self.model, inputs_L, self.N_sup, self.depth)
+    def __call__(self, inputs_L: Tensor, ids_N: Tensor | None = None) -> Trace:
+        return trace(self.model, inputs_L, self.N_sup, self.depth, ids_N=ids_N)
 
 
 class Stepper(W.VBox):
@@ -50,7 +51,11 @@ class Stepper(W.VBox):
         self.level = W.ToggleButtons(options=LEVELS, description="step by", style={"button_width": "auto"} | LABEL)
         self.heat = W.Dropdown(options=list(HEATS), description="map", style=LABEL)
         self.peek = W.Checkbox(False, description="show what it would answer now", indent=False)
-        self.slot, self.slider, self.link = W.HBox(), None, None  # a place, the slider in it, what ties Play to it
+        self.slot, self.slider, self.link = (
+            W.HBox(),
+            None,
+            None,
+        )  # a place, the slider in it, what ties Play to it
         self.play = W.Play(min=0, max=1, interval=400, description="play")
         self.back = W.Button(description="◀ back", tooltip="one step back", layout={"width": "auto"})
         self.next = W.Button(description="next ▶", tooltip="one step on", layout={"width": "auto"})
@@ -60,7 +65,7 @@ class Stepper(W.VBox):
         self.back.on_click(lambda _: self._move(-1))
         self.next.on_click(lambda _: self._move(1))
         self.puzzle.observe(lambda _: self._choose(), "value")
-        self.level.observe(lambda change: self._change_level(change["old"]), "value")
+        self.level.observe(lambda _: self._change_level(), "value")
         self.heat.observe(lambda _: self._rebuild(), "value")
         self.peek.observe(lambda _: self._draw(), "value")
         rows = (
@@ -75,12 +80,13 @@ class Stepper(W.VBox):
         self.add_class("trm-stepper")
         self._choose()
 
-    def show(self, inputs_L: Tensor, labels_L: Tensor | None = None) -> None:
+    def show(self, inputs_L: Tensor, labels_L: Tensor | None = None, ids_N=None) -> None:
         """Think about this puzzle, which need not be one of the set, and go to its start."""
         with self.lock:
             self.inputs_L, self.labels_L = inputs_L, labels_L
-            self.traces = [thinker(inputs_L) for thinker in self.thinkers]
-            self._put_slider(max(len(run.ends_of(self.level.value)) for run in self.traces) - 1, 0)
+            self.traces = [thinker(inputs_L, ids_N) for thinker in self.thinkers]
+            self.counted = self.level.value  # what the slider counts: the level may be ahead of it
+            self._put_slider(max(len(run.ends_of(self.counted)) for run in self.traces) - 1, 0)
             self._rebuild()
 
     @property
@@ -89,14 +95,16 @@ class Stepper(W.VBox):
         return [view.sentence(*where, self.peek.value) for view, where in zip(self.views, self._where(), strict=True)]
 
     def _choose(self) -> None:
-        index = self.puzzle.value
-        self.show(self.puzzles.inputs_NL[index], self.puzzles.labels_NL[index])
+        one = self.puzzles[self.puzzle.value : self.puzzle.value + 1]
+        self.show(one.inputs_NL[0], one.labels_NL[0], one.ids_N)
 
-    def _change_level(self, old: str) -> None:
+    def _change_level(self) -> None:
         """The slider keeps its place in the run, as nearly as the new level allows."""
         with self.lock:
             longest = max(self.traces, key=len)
-            ends, here = longest.ends_of(self.level.value), longest.ends_of(old)[self.slider.value]
+            here = longest.ends_of(self.counted)[self.slider.value]
+            self.counted = self.level.value
+            ends = longest.ends_of(self.counted)
             self._put_slider(len(ends) - 1, min(range(len(ends)), key=lambda i: abs(ends[i] - here)))
             self._draw()
 
@@ -129,7 +137,7 @@ class Stepper(W.VBox):
 
     def _where(self) -> list[tuple[int, int]]:
         """(moment, the moment that changes count from) of each view."""
-        all_ends = [run.ends_of(self.level.value) for run in self.traces]
+        all_ends = [run.ends_of(self.counted) for run in self.traces]
         places = [(ends, min(self.slider.value, len(ends) - 1)) for ends in all_ends]
         return [(ends[i], ends[max(i - 1, 0)]) for ends, i in places]
 
@@ -146,23 +154,26 @@ class Editor(W.VBox):
     """
 
     def __init__(
-        self, task: Task, inputs_L: Tensor, on_change: Callable[[Tensor | None], None] = lambda tokens_L: None
+        self,
+        task: Task,
+        inputs_L: Tensor,
+        on_change: Callable[[Tensor | None], None] = lambda tokens_L: None,
     ):
         self.task, self.on_change, self.lock = task, on_change, RLock()
-        if "#" in task.symbols:
-            self.empty, brushes = " ", {"wall": "#", "free": " ", "start S": "S", "goal G": "G"}
-        else:
-            self.empty, brushes = ".", {"erase": "."} | {digit: digit for digit in task.symbols[2:]}
+        face, self.writing = task.face, False
+        brushes = dict(face.brushes) or {face.says(symbol): symbol for symbol in task.symbols[1:]}
+        self.empty, self.allowed = face.blanks[0], [*brushes.values()]
+        self.between = " " if any(len(symbol) > 1 for symbol in task.symbols) else ""
         self.brush = W.ToggleButtons(options=brushes, description="put", style=LABEL | {"button_width": "auto"})
         side = "36px" if task.columns <= 9 else "26px"
         shape = W.Layout(width=side, height=side, margin="0", padding="0", border=f"1px solid {INK}")
-        self.styles = {symbol: _style(symbol) for symbol in brushes.values()}
+        self.styles = {symbol: _style(task, symbol) for symbol in task.symbols}
         self.cells = [W.Button(layout=shape) for _ in inputs_L]
         for cell, button in enumerate(self.cells):
             button.on_click(lambda _, cell=cell: self.put(cell))
             button.add_class("trm-cell")
         grid = W.GridBox(self.cells, layout=W.Layout(grid_template_columns=f"repeat({task.columns}, {side})"))
-        wide = {"width": f"{task.columns + 6}ch", "height": "auto"}
+        wide = {"width": f"{task.columns * (1 + 2 * len(self.between)) + 6}ch", "height": "auto"}
         self.text = W.Textarea(rows=task.rows, continuous_update=False, layout=wide).add_class("trm-text")
         self.verdict = W.HTML().add_class("trm-verdict")
         self.text.observe(lambda _: self._read(), "value")
@@ -184,29 +195,49 @@ class Editor(W.VBox):
             self._judge([self.task.symbols[token] for token in inputs_L.tolist()])
 
     def _read(self) -> None:
+        """Take what was typed or pasted, in any way that the family knows to write a board."""
         with self.lock:
-            typed = list(self.text.value.replace("\n", ""))
-            if typed == self.symbols:
+            if self.writing:
                 return
-            if len(typed) == len(self.symbols) and set(typed) <= set(self.styles):
+            rows, columns = self.task.rows, self.task.columns
+            try:
+                typed = list(self.task.cells(self.text.value))
+            except BadInput as error:
+                self._say(None, str(error))
+                return
+            fine = {*self.allowed, self.empty}
+            odd = [place for place, symbol in enumerate(typed) if symbol not in fine]
+            known = " ".join(symbol for symbol in self.allowed if symbol.strip())
+            if len(typed) != len(self.cells):
+                wanted = f"{rows} lines of {columns} are wanted, of {known}"
+                self._say(None, f"The text has {len(typed)} cells; {wanted}.")
+            elif odd:
+                place = f"row {odd[0] // columns + 1}, column {odd[0] % columns + 1}"
+                found = f"{typed[odd[0]]!r} in {place}"
+                self._say(None, f"The text has {found}; cells are {known}, or empty.")
+            else:
                 self._judge(typed)
-                return
-            lines = f"{self.task.rows} lines of {self.task.columns}"
-            self._say(
-                None, f"The text has {len(typed)} symbols; {lines} are wanted, of {' '.join(sorted(self.styles))}."
-            )
 
     def _judge(self, symbols: list[str]) -> None:
         self.symbols, C = symbols, self.task.columns
         for cell, (button, symbol) in enumerate(zip(self.cells, symbols, strict=True)):
-            shown = NOTHING if symbol in "# ." else symbol
-            button.style, button.description = self.styles[symbol], shown
-            button.tooltip = f"row {cell // C + 1}, column {cell % C + 1}: {SPOKEN.get(symbol, symbol)}"
-        self.text.value = "\n".join("".join(symbols[i : i + C]) for i in range(0, len(symbols), C))
+            button.style, button.description = self.styles[symbol]
+            place = f"row {cell // C + 1}, column {cell % C + 1}"
+            button.tooltip = f"{place}: {self.task.face.says(symbol)}"
+        text = self.between.join(symbols)
+        starts = range(0, len(symbols), C)
+        self.writing = True
+        self.text.value = "\n".join(self.between.join(symbols[i : i + C]) for i in starts)
+        self.writing = False
         try:
-            self._say(self.task.parse("".join(symbols)), "This puzzle is valid: it has one answer to find.")
+            tokens_L = self.task.parse(text)
         except BadInput as error:
             self._say(None, str(error))
+            return
+        count, several = self.task.answers(tokens_L), self.task.face.several
+        many = f"{count:,} {several}, and any of them counts"
+        found = "one answer to find" if count == 1 else many
+        self._say(tokens_L, f"This puzzle is valid: it has {found}.")
 
     def _say(self, tokens_L: Tensor | None, sentence: str) -> None:
         self.tokens_L = tokens_L
@@ -217,9 +248,12 @@ class Editor(W.VBox):
         self.on_change(tokens_L)
 
 
-def _style(symbol: str) -> W.ButtonStyle:
-    colour = INK if symbol == "#" else LOOKS["given"].colour if symbol.strip(" .") else PAGE
-    return W.ButtonStyle(button_color=colour, text_color=text_on(colour), font_weight="bold")
+def _style(task: Task, symbol: str) -> tuple[W.ButtonStyle, str]:
+    """How a cell with this symbol looks as a button, and what is written on it."""
+    marks = task.face.marks(Cell(symbol, given=symbol not in task.face.blanks))
+    colour = next((colour_of(mark) for mark in marks if mark.glyph == FILL), PAGE)
+    shown = symbol if any(mark.glyph == symbol for mark in marks) else NOTHING
+    return W.ButtonStyle(button_color=colour, text_color=text_on(colour), font_weight="bold"), shown
 
 
 class Playground(W.VBox):

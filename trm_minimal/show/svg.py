@@ -1,10 +1,9 @@
-"""Boards as SVG text: the same marks as in boards.py, for pages. Drawn by hand, for matplotlib takes 50 ms a picture.
+"""Boards as SVG text: the marks of boards.py, for pages. matplotlib would take 50 ms a picture.
 
 Dimension key: L cells, R rows, C columns.
 """
 
 from base64 import b64encode
-from collections.abc import Callable
 from html import escape
 from io import BytesIO
 
@@ -12,12 +11,14 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from trm_minimal.show.boards import describe_board, judge
+from trm_minimal.show.boards import cells_of, colour_of, describe_board, lines_between, marks_of
 from trm_minimal.show.style import INK, LOOKS, PAGE
-from trm_minimal.tasks import Task, maze, sudoku
+from trm_minimal.tasks import Task
+from trm_minimal.tasks.face import CROSS, DISC, FILL, RING, Cell, Mark
 
 CELL = 20  # units of a board's drawing
-Y, GIVEN, RIGHT, WRONG, CHANGED = (LOOKS[name] for name in ("y", "given", "right", "wrong", "changed"))
+# How far a filled cell reaches beyond its sides: walls overlap, or hairlines show between them.
+REACH = {"given": 0.2, "answer": -0.4, "changed": -1.5}
 
 
 def svg(rows: float, columns: float, inner: str, label: str, width: int = 300) -> str:
@@ -28,92 +29,78 @@ def svg(rows: float, columns: float, inner: str, label: str, width: int = 300) -
     )
 
 
-def _shapes(where_RC: np.ndarray, cell: Callable[[float, float], str], **style: str) -> str:
-    """One path with the outline `cell(x, y)` at the centre of every cell that is true; empty if none is."""
-    outline = "".join(cell((c + 0.5) * CELL, (r + 0.5) * CELL) for r, c in np.argwhere(where_RC))
-    style_text = " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in style.items())
-    return f'<path d="{outline}" {style_text}/>' if outline else ""
+def _square(half: float) -> str:
+    return f"m{-half:g} {-half:g}h{2 * half:g}v{2 * half:g}h{-2 * half:g}z"
 
 
-def _square(half: float):
-    return lambda x, y: f"M{x - half:g} {y - half:g}h{2 * half:g}v{2 * half:g}h{-2 * half:g}z"
-
-
-def _disc(radius: float):
+def _disc(radius: float) -> str:
     arc = f"a{radius:g} {radius:g} 0 1 0"
-    return lambda x, y: f"M{x - radius:g} {y:g}{arc} {2 * radius:g} 0{arc} {-2 * radius:g} 0"
+    return f"m{-radius:g} 0{arc} {2 * radius:g} 0{arc} {-2 * radius:g} 0"
 
 
-def _cross(half: float):
-    return lambda x, y: (
-        f"M{x - half:g} {y - half:g}l{2 * half:g} {2 * half:g}m0 {-2 * half:g}l{-2 * half:g} {2 * half:g}"
-    )
+def _cross(half: float) -> str:
+    side = 2 * half
+    return f"m{-half:g} {-half:g}l{side:g} {side:g}m0 {-side:g}l{-side:g} {side:g}"
 
 
-def _texts(symbols_RC, where_RC, size: float, fill: str, at=(0.5, 0.5), weight="normal") -> str:
-    """The symbol of each cell that is true, centred at the place `at` of the cell."""
-    put = "".join(
-        f'<text x="{(c + at[0]) * CELL:g}" y="{(r + at[1]) * CELL + 0.35 * size:g}">{symbols_RC[r][c]}</text>'
-        for r, c in np.argwhere(where_RC)
-    )
-    style = f'font-size="{size:g}" fill="{fill}" font-weight="{weight}"'
-    return f'<g font-family="DejaVu Sans,Verdana,sans-serif" text-anchor="middle" {style}>{put}</g>' if put else ""
+def _path(outline: str, centres: list[tuple[float, float]], style: str) -> str:
+    """One path with this outline, relative to its centre, at all these places."""
+    return f'<path d="{"".join(f"M{x:g} {y:g}{outline}" for x, y in centres)}" {style}/>'
 
 
-def _grid(task: Task, tokens_L) -> np.ndarray:
-    return np.array(list(task.symbols))[np.asarray(tokens_L)].reshape(task.rows, task.columns)
+def _mark(mark: Mark, centres: list[tuple[float, float]]) -> str:
+    """One mark at all its places. `size` is the longer side of a shape, roughly also of a text."""
+    colour, half = colour_of(mark), mark.size * CELL / 2
+    filled = f'fill="{colour}"'
+    if mark.glyph == FILL:
+        return _path(_square(CELL / 2 + REACH[mark.kind]), centres, filled)
+    if mark.glyph == DISC:
+        return _path(_disc(half), centres, filled)
+    if mark.glyph == RING:
+        style = f'fill="{PAGE}" stroke="{colour}" stroke-width="2.5"'
+        return _path(_disc(half - 0.5), centres, style)
+    if mark.glyph == CROSS:
+        return _path(_cross(half - 3), centres, f'fill="none" stroke="{colour}" stroke-width="4"')
+    size = min((24 if mark.glyph else 26) * mark.size, 15)
+    weight = "bold" if mark.bold else "normal"
+    text = escape(mark.glyph or LOOKS[mark.kind].sign)
+    put = "".join(f'<text x="{x:g}" y="{y + 0.35 * size:g}">{text}</text>' for x, y in centres)
+    style = f'font-size="{size:g}" {filled} font-weight="{weight}"'
+    return f'<g font-family="DejaVu Sans,Verdana,sans-serif" text-anchor="middle" {style}>{put}</g>'
+
+
+def _draw(task: Task, cells: list[Cell], given: bool) -> tuple[str, str]:
+    """The marks that are given, or those that are not: filled cells, and what stands in cells."""
+    fills = signs = ""
+    for mark, places in marks_of(task, cells).items():
+        if (mark.kind == "given") == given:
+            at = ((place % task.columns, place // task.columns) for place in places)
+            x, y = mark.at
+            drawn = _mark(mark, [((c + x) * CELL, (r + y) * CELL) for c, r in at])
+            fills, signs = (fills + drawn, signs) if mark.glyph == FILL else (fills, signs + drawn)
+    return fills, signs
 
 
 def board_ground(task: Task, inputs_L) -> str:
-    """What stays: walls, ends, lines, given digits."""
-    symbols, given = _grid(task, inputs_L), judge(task, inputs_L, inputs_L)["given"]
-    R, C = task.rows, task.columns
-    frame = f'<rect width="{C * CELL}" height="{R * CELL}" fill="none" stroke="{INK}" stroke-width="2"/>'
-    if task.symbols == maze.SYMBOLS:
-        ends = np.isin(symbols, list("SG"))
-        walls = _shapes(symbols == "#", _square(CELL / 2 + 0.2), fill=INK)  # overlap, or hairlines show between them
-        return (
-            walls
-            + _shapes(ends, _square(CELL / 2), fill=GIVEN.colour)
-            + _texts(symbols, ends, 15, INK, weight="bold")
-            + frame
-        )
-    shape = sudoku.SHAPES[task.length]
-    lines = {0.5: "", 2: ""}
-    for i in range(1, R):
-        lines[2 if i % shape.box_rows == 0 else 0.5] += f"M0 {i * CELL}h{C * CELL}"
-        lines[2 if i % shape.box_cols == 0 else 0.5] += f"M{i * CELL} 0v{R * CELL}"
-    ruled = "".join(f'<path d="{d}" stroke="{INK}" stroke-width="{width}"/>' for width, d in lines.items())
-    shade = _shapes(given, _square(CELL / 2), fill=GIVEN.colour)
-    return shade + ruled + _texts(symbols, given, 12, INK, (0.42, 0.54), "bold") + frame
+    """What stays: what is given, and the lines."""
+    fills, signs = _draw(task, cells_of(task, inputs_L, inputs_L), given=True)
+    width, height, ruled = task.columns * CELL, task.rows * CELL, ""
+    if task.face.boxes:
+        lines = {False: "", True: ""}
+        for at, thick in lines_between(task.rows, task.face.boxes[0]).items():
+            lines[thick] += f"M0 {at * CELL}h{width}"
+        for at, thick in lines_between(task.columns, task.face.boxes[1]).items():
+            lines[thick] += f"M{at * CELL} 0v{height}"
+        for thick, outline in lines.items():
+            ruled += f'<path d="{outline}" stroke="{INK}" stroke-width="{2 if thick else 0.5}"/>'
+    frame = f'<rect width="{width}" height="{height}" fill="none" stroke="{INK}" stroke-width="2"/>'
+    return fills + ruled + signs + frame
 
 
 def board_marks(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None) -> str:
     """What a moment adds: the answer, and right, wrong, missing and changed by sign and colour."""
-    marks = judge(task, tokens_L, inputs_L, labels_L, before_L)
-    symbols, free = _grid(task, tokens_L), ~marks["given"]
-    right, wrong, missing, changed = (marks[name] for name in ("right", "wrong", "missing", "changed"))
-    back = _shapes(changed & free, _square(CELL / 2 - 1.5), fill=CHANGED.colour)
-    if task.symbols == maze.SYMBOLS:
-        path, stray = symbols == "o", wrong & ~missing
-        return (
-            back
-            + _shapes(path & ~right & ~wrong, _disc(6.5), fill=Y.colour)
-            + _shapes(path & right, _disc(6.5), fill=RIGHT.colour)
-            + _shapes(missing, _disc(5.5), fill=PAGE, stroke=WRONG.colour, stroke_width="2.5")
-            + _shapes(stray, _cross(5.5), fill="none", stroke=WRONG.colour, stroke_width="4")
-            + _shapes(changed & free & ~path & ~wrong, _disc(2.5), fill=INK)
-        )
-    digit = free & ~np.isin(symbols, ["_", "."])
-    ticks, crosses = np.full_like(symbols, RIGHT.sign), np.full_like(symbols, WRONG.sign)
-    return (
-        back
-        + _texts(symbols, digit & ~wrong, 12, INK, (0.42, 0.54))
-        + _texts(symbols, digit & wrong, 12, WRONG.colour, (0.42, 0.54))
-        + _texts(ticks, right, 8, RIGHT.colour, (0.8, 0.22), "bold")
-        + _texts(crosses, wrong & free, 9, WRONG.colour, (0.8, 0.22), "bold")
-        + _shapes(changed & free, lambda x, y: _disc(1.7)(x + 0.34 * CELL, y + 0.32 * CELL), fill=INK)
-    )
+    cells = cells_of(task, tokens_L, inputs_L, labels_L, before_L)
+    return "".join(_draw(task, cells, given=False))
 
 
 def draw(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None, width: int = 300) -> str:
@@ -124,8 +111,12 @@ def draw(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None, width: in
 
 
 def picture(values_RC: np.ndarray) -> str:
-    """Numbers in 0..1 as a PNG of one pixel each (cividis: dark is 0, bright is 1), as the text of a data address."""
-    pixels = (colormaps["cividis"](np.clip(values_RC, 0, 1))[..., :3] * 255).astype(np.uint8)
+    """Numbers in 0..1 as a PNG of one pixel each, as the text of a data address.
+
+    cividis: dark is 0, or no number at all; bright is 1.
+    """
+    colours = colormaps["cividis"](np.clip(np.nan_to_num(values_RC), 0, 1))
+    pixels = (colours[..., :3] * 255).astype(np.uint8)
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return "data:image/png;base64," + b64encode(file.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""What every task family gives: puzzles as tokens, symmetries, a meaning and a picture in text.
+"""What every task family gives: puzzles as tokens, symmetries, a meaning, a face and a text.
 
 Dimension key: B batch, N puzzles, L cells, V vocabulary. Token 0 is padding in every task; real classes start at 1.
 """
@@ -9,6 +9,8 @@ from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
+
+from trm_minimal.tasks.face import Face
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +52,26 @@ class Move(NamedTuple):
         return Move(self.cells_BL.argsort(1), self.values_BV.argsort(1))
 
 
-def stay(batch: int, generator: torch.Generator, length: int, vocab: int) -> Move:
+def unmoved(batch: int, generator: torch.Generator, length: int, vocab: int) -> Move:
     """The symmetry that moves nothing; draws nothing from the generator."""
     return Move(torch.arange(length).expand(batch, length), torch.arange(vocab).expand(batch, vocab))
+
+
+def split_symbols(text: str, symbols: Sequence[str]) -> list[str]:
+    """A board of a family that has no other way of writing: its symbols, with or without spaces and
+    line feeds between them; with spaces where symbols have several characters."""
+    words = text.split()
+    return words if any(len(symbol) > 1 for symbol in symbols) else list("".join(words))
+
+
+def one_answer(tokens_L: Tensor) -> int:
+    """For families whose questions have exactly one answer."""
+    return 1
+
+
+def that_answer(inputs_L: Tensor, labels_L: Tensor, tokens_L: Tensor) -> Tensor:
+    """For families whose questions have exactly one answer: the label."""
+    return labels_L
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +87,14 @@ class Task:
     test: Puzzles
     symmetries: Callable[[int, torch.Generator], Move]  # (batch, CPU generator) -> a random Move
     is_solution: Callable[[Tensor, Tensor], Tensor]  # (inputs_BL, prediction_BL) -> bool_B: any valid answer counts
-    parse: Callable[[str], Tensor]  # a question as text -> tokens_L; BadInput when it is no such puzzle
+    cells: Callable[[str], Sequence[str]]  # a board as people write it -> its symbols, row by row
+    parse: Callable[[str], Tensor]  # such a text -> tokens_L; BadInput when it is no such puzzle
     solve: Callable[[Tensor], Tensor]  # a question that parse has given -> its answer, by search
     draw: Callable[[Tensor], str]  # tokens_L -> the board in text, several lines
+    answers: Callable[[Tensor], int] = one_answer  # how many answers a question of parse has
+    # (inputs_L, labels_L, tokens_L) -> of several answers the one that these tokens are nearest to
+    nearest: Callable[[Tensor, Tensor, Tensor], Tensor] = that_answer
+    face: Face = Face()
 
     @property
     def vocab_size(self) -> int:

@@ -15,13 +15,16 @@ import torch
 from torch import Tensor
 
 from trm_minimal.errors import BadInput
-from trm_minimal.tasks import Puzzles
+from trm_minimal.tasks import Puzzles, Task
 
 PUZZLES = Path(__file__).parents[2] / "data" / "puzzles"  # what the repository ships
-PUBLISHED = {  # folder -> dataset on the Hugging Face hub; these files are not ours to ship
-    "sudoku-extreme": "sapientinc/sudoku-extreme",
-    "sudoku-extreme-1k": "sapientinc/sudoku-extreme",
-    "maze-30x30-hard-1k": "sapientinc/maze-30x30-hard-1k",
+PUBLISHED = {  # folder -> the dataset on the Hugging Face hub; these files are not ours to ship
+    "sudoku-extreme": "the dataset sapientinc/sudoku-extreme (train.csv has 3,831,994 puzzles)",
+    "sudoku-extreme-1k": (
+        "a train.csv of 1,000 random rows of the dataset sapientinc/sudoku-extreme (the paper's "
+        "set: build_sudoku_dataset.py --subsample-size 1000), not all its 3,831,994,"
+    ),
+    "maze-30x30-hard-1k": "the dataset sapientinc/maze-30x30-hard-1k",
 }
 
 # What np.save writes before the numbers of an array. Whatever differs is refused unread, for np.load
@@ -56,7 +59,8 @@ def read_csv(path: Path) -> list[Row]:
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: is not text; a CSV with the header {','.join(Row._fields)} is wanted.") from error
     if not whole:  # a rating cut from 110 to 11 would show nowhere else
-        raise BadInput(f"{path}, line {len(rows) + 1}: the file ends inside this line; fetch it again, it was cut off.")
+        cure = "fetch the file again if it was cut off, or add a line feed if this line is whole"
+        raise BadInput(f"{path}, line {len(rows) + 1}: the file ends inside this line; {cure}.")
     return rows
 
 
@@ -114,6 +118,22 @@ def encode(texts: Sequence[str], symbols: str, where: str) -> Tensor:
         found = texts[row][column]
         raise BadInput(f"{where}, line {row + 2}, character {column + 1}: {found!r} is none of {symbols[1:]!r}.")
     return torch.from_numpy(tokens_NL)
+
+
+def encode_rows(board: Callable[[int], Task], rows: list[Row], path: Path) -> Puzzles:
+    """Rows of a CSV -> Puzzles of the Task that `board` gives for so many cells.
+
+    BadInput names the file and the line when an answer does not solve its question.
+    """
+    task = board(len(rows[0].question))
+    inputs_NL = encode([row.question for row in rows], task.symbols, str(path))
+    puzzles = Puzzles(inputs_NL, encode([row.answer for row in rows], task.symbols, str(path)))
+    right_N = task.is_solution(puzzles.inputs_NL, puzzles.labels_NL)
+    if not right_N.all():
+        line = 2 + int(right_N.int().argmin())
+        told = "the answer does not solve the question; repair or remove the puzzle"
+        raise BadInput(f"{path}, line {line}: {told}.")
+    return puzzles
 
 
 def write_built(
@@ -244,11 +264,8 @@ def read_splits(
     """
     if not folder.is_dir():
         published = PUBLISHED.get(folder.name)
-        hint = (
-            f"fetch the dataset {published} into it; --data-dir names the folder above it"
-            if published
-            else ("--data-dir names the folder above it")
-        )
+        hint = f"fetch {published} into it; " if published else ""
+        hint += "--data-dir names the folder above it"
         raise BadInput(f"{folder}: there is no such folder; {hint}.")
     if (folder / "train.csv").exists():
         found = {}
@@ -258,7 +275,10 @@ def read_splits(
                 found[split] = encode_rows(read_csv(path), path)
         first = np.arange(len(found["train"]) + 1)
     else:
-        base = next((b for b in (folder, folder / "built") if (b / "train" / "all__inputs.npy").exists()), None)
+        base = next(
+            (b for b in (folder, folder / "built") if (b / "train" / "all__inputs.npy").exists()),
+            None,
+        )
         if base is None:
             raise BadInput(f"{folder}: has neither train.csv nor train/all__inputs.npy; put one of them there.")
         found = {

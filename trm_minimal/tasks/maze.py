@@ -17,10 +17,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from trm_minimal.errors import BadInput
-from trm_minimal.tasks import Move, Puzzles, Task, files, no_puzzles, stay
+from trm_minimal.tasks import Move, Puzzles, Task, files, no_puzzles, unmoved
+from trm_minimal.tasks.face import CROSS, DISC, FILL, RING, Cell, Face, Mark
 
 SYMBOLS = "_# SGo"  # padding, wall, space, start, goal, path
 WALL, SPACE, START, GOAL, PATH = range(1, 6)
+LARGEST = 181  # a side: batches number the cells by 16 bits
 NO_ENDS = str.maketrans("SG", "  ")
 # How often the newest room grows on, else a random one. At 1 there are only 481 layouts of 9x9 up to symmetry, too few
 # to hold some out; at 0.8 more than 5,500, and the mean path (of 8 steps or more) is 13.0 instead of 13.5.
@@ -34,8 +36,8 @@ Symmetries = Callable[[int, torch.Generator], Move]
 @cache
 def _rooms(size: int) -> tuple[list[int], dict[int, tuple[int, ...]]]:
     """The rooms, and the rooms near each of them in the order of the label rule: down, left, right, up."""
-    if size < 5 or size % 2 == 0:
-        raise BadInput(f"a maze of size {size} has no frame and rooms; take an odd size from 5 up.")
+    if not 5 <= size <= LARGEST or size % 2 == 0:
+        raise BadInput(f"size {size}: a maze with rooms has an odd size from 5 to {LARGEST}.")
     rooms = [row * size + column for row in range(1, size, 2) for column in range(1, size, 2)]
     beside = {room: [room + 2 * step for step in (size, -1, 1, -size)] for room in rooms}
     # Two columns past the first or the last is an even column of another row, so never a room.
@@ -119,13 +121,19 @@ def braided_maze(size: int, generator: torch.Generator, min_path: int = 0, opene
 
 
 def noise_maze(
-    size: int, generator: torch.Generator, min_path: int = 0, walls: tuple[float, float] = (0.3, 0.5)
+    size: int,
+    generator: torch.Generator,
+    min_path: int = 0,
+    walls: tuple[float, float] = (0.3, 0.5),
 ) -> tuple[str, str]:
     """(question, answer) after the recipe of Maze-Hard, on a board of any size: each cell is a wall with a probability
     that is drawn between `walls` for each maze, S and G are free cells. Two or more shortest paths of min_path steps or
     more; the answer is the one that the label rule takes."""
     for _ in range(10_000):
-        share, draws_L = torch.rand((), generator=generator), torch.rand(size * size, generator=generator)
+        share, draws_L = (
+            torch.rand((), generator=generator),
+            torch.rand(size * size, generator=generator),
+        )
         tokens_L = torch.where(draws_L < walls[0] + (walls[1] - walls[0]) * share, WALL, SPACE)
         free = (tokens_L == SPACE).nonzero().flatten()
         if len(free) < 2:
@@ -191,6 +199,46 @@ def labels(inputs_NL: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(path_NL & (inputs_NL == SPACE), PATH, inputs_NL).to(torch.uint8), torch.from_numpy(unique_N)
 
 
+def _toward_goal(inputs_L: Tensor) -> tuple[dict[int, list[int]], int]:
+    """For each cell with a way to G, from G outwards, the neighbours that are one step nearer, in
+    the order of the label rule; and S. Cells are counted with a wall behind each row."""
+    size = isqrt(len(inputs_L))
+    steps = _flood(inputs_L[None], GOAL).reshape(-1)
+    nearer = {}
+    for cell in sorted(np.flatnonzero(steps >= 0).tolist(), key=steps.__getitem__):
+        beside = (cell + size + 1, cell - 1, cell + 1, cell - size - 1)
+        nearer[cell] = [new for new in beside if steps[new] == steps[cell] - 1]
+    row, column = divmod(int((inputs_L == START).int().argmax()), size)
+    return nearer, row * (size + 1) + column
+
+
+def count_paths(inputs_L: Tensor) -> int:
+    """How many shortest paths a maze has."""
+    nearer, start = _toward_goal(inputs_L)
+    ways: dict[int, int] = {}
+    for cell, news in nearer.items():
+        ways[cell] = sum(ways[new] for new in news) or 1
+    return ways[start]
+
+
+def nearest_path(inputs_L: Tensor, labels_L: Tensor, tokens_L: Tensor) -> Tensor:
+    """The answer with the shortest path that shares most cells with the path in these tokens."""
+    nearer, cell = _toward_goal(inputs_L)
+    size = isqrt(len(inputs_L))
+    marked_L = (tokens_L == PATH).tolist()
+    shared: dict[int, int] = {}
+    for at, news in nearer.items():
+        row, column = divmod(at, size + 1)
+        shared[at] = max((shared[new] for new in news), default=0) + marked_L[row * size + column]
+    answer_L = inputs_L.clone()
+    while nearer[cell]:
+        cell = max(nearer[cell], key=shared.__getitem__)  # of equal ones the first: the label rule
+        row, column = divmod(cell, size + 1)
+        if nearer[cell]:
+            answer_L[row * size + column] = PATH
+    return answer_L
+
+
 def label(question: str) -> str:
     """The answer of one maze by the rule of `labels`; BadInput when the question is no maze."""
     return "".join(SYMBOLS[token] for token in labels(parse(question)[None])[0][0])
@@ -233,7 +281,16 @@ def _turns(size: int) -> Tensor:
     """Where each cell comes from, (8, L), in the order of the official builder."""
     grid = torch.arange(size * size).view(size, size)
     quarter = grid.rot90(1)
-    turned = [grid, quarter, grid.rot90(2), grid.rot90(3), grid.flip(1), grid.flip(0), grid.T, quarter.flip(1)]
+    turned = [
+        grid,
+        quarter,
+        grid.rot90(2),
+        grid.rot90(3),
+        grid.flip(1),
+        grid.flip(0),
+        grid.T,
+        quarter.flip(1),
+    ]
     return torch.stack([cells.reshape(-1) for cells in turned])
 
 
@@ -249,9 +306,9 @@ def dihedral(size: int) -> Symmetries:
     return moves
 
 
-def none(size: int) -> Symmetries:
+def no_symmetries(size: int) -> Symmetries:
     """No symmetry at all."""
-    return partial(stay, length=size * size, vocab=len(SYMBOLS))
+    return partial(unmoved, length=size * size, vocab=len(SYMBOLS))
 
 
 def plain_eightfold(puzzles: Puzzles) -> Puzzles:
@@ -275,12 +332,63 @@ def canonical(question: str) -> str:
     return min(turned.tobytes() for turned in cells[_turns(isqrt(len(question))).numpy()]).decode()
 
 
-# Files and the task.
+# The face, files and the task.
+
+
+def marks(cell: Cell) -> list[Mark]:
+    """Walls and ends are filled cells, the path is discs.
+
+    A ring stands where the path is missing, a cross on every other wrong cell.
+    """
+    found = [Mark("changed", FILL, "changed")] if cell.changed and not cell.given else []
+    if cell.symbol == "#":
+        found.append(Mark("given", FILL, "ink"))
+    elif cell.symbol in "SG":  # legible, though in large mazes that covers a bit of the neighbours
+        found.append(Mark("given", FILL, "given", least=9))
+        found.append(Mark("given", cell.symbol, "ink", 0.75, bold=True, least=7))
+    elif cell.given:
+        found.append(Mark("given", FILL, "given"))
+    if cell.symbol == "o" and cell.right:
+        found.append(Mark("right", DISC, "right", 0.65))
+    elif cell.symbol == "o" and not cell.wrong:
+        found.append(Mark("answer", DISC, "y", 0.65))
+    elif cell.wrong and cell.wanted == "o":
+        found.append(Mark("missing", RING, "wrong", 0.6))
+    elif cell.wrong:
+        found.append(Mark("wrong", CROSS, "wrong", 0.85))
+    elif cell.changed:
+        found.append(Mark("changed", DISC, "ink", 0.25))
+    return found
+
+
+FACE = Face(
+    marks=marks,
+    blanks=(" ",),
+    spoken={"#": "wall", " ": "free", "o": "path"},
+    brushes={"wall": "#", "free": " ", "start S": "S", "goal G": "G"},
+    boxes=None,
+    several="equally short ways",
+)
+
+
+def cells(text: str) -> str:
+    """The cells of a maze as people write it, row by row. BadInput when they are no square."""
+    rows = text.replace("\r", "").strip("\n").split("\n")
+    lengths = [len(row) for row in rows]
+    wanted = max(len(rows), *lengths, 0)
+    if len(rows) > 1 and len(set(lengths)) == 1 and lengths[0] != len(rows):
+        told = f"{len(rows)} rows of {lengths[0]} characters"
+        raise BadInput(f"the maze has {told}; write as many rows as there are characters in each.")
+    for number, length in enumerate(lengths if len(rows) > 1 else (), start=1):
+        if length != wanted:
+            cut = "; an editor may have cut spaces at its end" if length < wanted else ""
+            raise BadInput(f"the maze: row {number} has {length} of {wanted} characters{cut}.")
+    return "".join(rows)
 
 
 def parse(text: str, size: int | None = None) -> Tensor:
-    """A question, with or without line feeds -> tokens_L. BadInput when it is no maze (of that size) with a way."""
-    text = text.replace("\n", "")
+    """A question as `cells` reads it -> tokens_L. BadInput when it is no maze (of that size)."""
+    text = cells(text)
     side = size or isqrt(len(text))
     if len(text) != side**2 or side < 2:
         wanted = f"{side} x {side} = {side**2} characters" if size else "a square number of characters"
@@ -323,7 +431,7 @@ def _check(puzzles: Puzzles, place: Callable[[int], str]) -> Puzzles:
     return puzzles
 
 
-def _encode(rows: list[files.Row], path: Path) -> Puzzles:
+def encode_rows(rows: list[files.Row], path: Path) -> Puzzles:
     inputs_NL = files.encode([row.question for row in rows], SYMBOLS[:PATH], str(path))
     answers_NL = files.encode([row.answer for row in rows], SYMBOLS, str(path))
     return _check(Puzzles(inputs_NL, answers_NL), lambda n: f"{path}, line {n + 2}")
@@ -331,7 +439,7 @@ def _encode(rows: list[files.Row], path: Path) -> Puzzles:
 
 def read(path: Path) -> tuple[int, Puzzles]:
     """(size, puzzles) of any CSV in the published format."""
-    puzzles = _encode(files.read_csv(path), path)
+    puzzles = encode_rows(files.read_csv(path), path)
     return isqrt(puzzles.inputs_NL.shape[1]), puzzles
 
 
@@ -350,9 +458,13 @@ def board(length: int, symmetries: Callable[[int], Symmetries] = dihedral) -> Ta
         test=nothing,
         symmetries=symmetries(size),
         is_solution=is_shortest_path,
+        cells=cells,
         parse=partial(parse, size=size),
         solve=lambda tokens_L: labels(tokens_L[None])[0][0],
         draw=partial(draw, size),
+        answers=count_paths,
+        nearest=nearest_path,
+        face=FACE,
     )
 
 
@@ -368,15 +480,16 @@ def load(
     validation: a shipped CSV that validates where the folder has none of its own.
     """
     folder = Path(data_dir or files.PUZZLES) / name
-    train, validating, test = splits = files.read_splits(folder, _encode, validation)
+    train, validating, test = splits = files.read_splits(folder, encode_rows, validation)
     size = isqrt(train.inputs_NL.shape[1])
-    if not (folder / "train.csv").exists():  # a built folder: `_encode` has not seen it
+    if not (folder / "train.csv").exists():  # a built folder: `encode_rows` has not seen it
         for split, puzzles in zip(("train", "validation", "test"), splits, strict=True):
             _check(puzzles, lambda n, split=split: f"{folder}, {split} maze {n}")
     if symmetries is dihedral and not labels(train.inputs_NL)[1].all():
         raise BadInput(
             f"{folder}: has mazes with several shortest paths, whose labels do not turn with the maze; "
-            "pass symmetries=none, and prepare=relabelled for the 8 symmetries with labels made anew."
+            "pass symmetries=no_symmetries, and prepare=relabelled for the 8 symmetries with "
+            "labels made anew."
         )
     return replace(
         board(size**2, symmetries),

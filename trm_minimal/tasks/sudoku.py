@@ -8,10 +8,11 @@ Dimension key: B batch, N puzzles, L cells, S size, U units (rows, columns, boxe
 """
 
 import random
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from itertools import count, permutations, product
+from itertools import permutations, product
 from math import isqrt
 from pathlib import Path
 
@@ -20,11 +21,17 @@ import torch
 from torch import Tensor
 
 from trm_minimal.errors import BadInput
-from trm_minimal.tasks import Move, Puzzles, Task, files, no_puzzles, stay
+from trm_minimal.tasks import Move, Puzzles, Task, files, no_puzzles, unmoved
+from trm_minimal.tasks.face import Face
 
 Puzzle = tuple[str, str]  # question and answer
 DIGITS = ".123456789"
-PATIENCE = 50_000  # guesses, 2 seconds, before `check` gives up; 2,796 hard published puzzles needed at most 8,734
+EMPTY = str.maketrans("0*_-xX", "......")  # how people write an empty cell
+# A whole board in one line, of 9x9, 6x6 or 4x4. Whatever stands beside it is no part of it.
+ONE_LINE = re.compile(r"(?<![^\s,;\"'>])(?:[\d.]{81}|[\d.]{36}|[\d.]{16})(?![^\s,;\"'<])")
+MISSES = 100  # puzzles, half a minute at 9x9, before `with_givens` gives up
+# Guesses, 2 seconds, before `parse` gives up; 2,796 hard published puzzles needed at most 8,734.
+PATIENCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -70,13 +77,13 @@ FOUR, SIX, NINE = Shape(2, 2), Shape(2, 3), Shape(3, 3)
 SHAPES = {shape.length: shape for shape in (FOUR, SIX, NINE)}
 
 
-def digits(grid: str) -> np.ndarray:
+def digits_of(grid: str) -> np.ndarray:
     """[L] ints, 0 for an empty cell."""
     return np.array([max(DIGITS.find(char), 0) for char in grid])
 
 
-def text(digits_L: Iterable[int]) -> str:
-    """The inverse of `digits`."""
+def text_of(digits_L: Iterable[int]) -> str:
+    """The inverse of `digits_of`."""
     return "".join(DIGITS[d] for d in digits_L)
 
 
@@ -113,7 +120,11 @@ def propagate(shape: Shape, options: list[int], news: list[int]) -> bool:
 
 
 def search(
-    shape: Shape, options: list[int], limit: int, chance: random.Random | None = None, patience: int = 10**9
+    shape: Shape,
+    options: list[int],
+    limit: int,
+    chance: random.Random | None = None,
+    patience: int = 10**9,
 ) -> tuple[list[str], int]:
     """Up to `limit` solutions within the candidates, and the guesses made. `chance` shuffles the digits to try."""
     solutions, guesses = [], -1  # the first round is no guess
@@ -125,7 +136,7 @@ def search(
             continue
         undecided = [(bits.bit_count(), cell) for cell, bits in enumerate(options) if bits & (bits - 1)]
         if not undecided:
-            solutions.append(text(bits.bit_length() for bits in options))
+            solutions.append(text_of(bits.bit_length() for bits in options))
             continue
         _, cell = min(undecided)
         bits = [1 << d for d in range(shape.size) if options[cell] >> d & 1]
@@ -141,7 +152,7 @@ def solve(shape: Shape, grid: str, limit: int = 2, patience: int = 10**9) -> tup
     A guess is one digit tried in a cell with fewest candidates, so 0 means singles alone; after `patience` guesses the
     search gives up. The count is a rating of our own, not the one in guesses of tdoku that Sudoku-Extreme publishes.
     """
-    options = [1 << d - 1 if d else (1 << shape.size) - 1 for d in digits(grid).tolist()]
+    options = [1 << d - 1 if d else (1 << shape.size) - 1 for d in digits_of(grid).tolist()]
     return search(shape, options, limit, patience=patience)
 
 
@@ -154,7 +165,7 @@ def generate(shape: Shape, givens: int, generator: torch.Generator) -> Puzzle:
     chance = random.Random(int(torch.randint(2**62, (), generator=generator)))  # torch is slow at single draws
     anything, cells = (1 << shape.size) - 1, range(shape.length)
     answer = search(shape, [anything] * shape.length, 1, chance)[0][0]
-    truth = [1 << d - 1 for d in digits(answer).tolist()]
+    truth = [1 << d - 1 for d in digits_of(answer).tolist()]
     clues = chance.sample(cells, givens)
 
     def options() -> list[int]:
@@ -172,22 +183,42 @@ def generate(shape: Shape, givens: int, generator: torch.Generator) -> Puzzle:
     return "".join(answer[cell] if cell in clues else "." for cell in cells), answer
 
 
+def with_givens(shape: Shape, givens: range, generator: torch.Generator) -> Iterator[Puzzle]:
+    """Puzzles without end, each with so many clues, all numbers alike where such puzzles come up.
+
+    BadInput when none of MISSES in a row has as few: the fewest depend on the grid.
+    """
+    misses, fewest = 0, shape.length
+    while misses < MISSES:
+        asked = int(torch.randint(givens.start, givens.stop, (), generator=generator))
+        puzzle = generate(shape, asked, generator)
+        found = shape.length - puzzle[0].count(".")
+        misses, fewest = (0, fewest) if found in givens else (misses + 1, min(fewest, found))
+        if found in givens:
+            yield puzzle
+    told = f"none of {MISSES} puzzles in a row has at most {givens.stop - 1} givens"
+    size = f"{shape.size}x{shape.size} Sudoku"
+    raise BadInput(f"{size}: {told}; {fewest} were the fewest, ask for so many.")
+
+
 def all_four(givens: range) -> list[Puzzle]:
     """Every 4x4 puzzle with one solution and so many clues, one of each class of `canonical_puzzle`.
 
     Two puzzles on one grid are twins when a symmetry that keeps the grid carries the clues of one to the other's.
     """
-    grids_GL = np.array([digits(grid) for grid in solve(FOUR, "." * 16, limit=999)[0]])  # all 288
+    every = solve(FOUR, "." * 16, limit=999)[0]  # 288
+    grids_GL = np.array([digits_of(grid) for grid in every])
     masks_NL = np.array([mask for mask in product((0, 1), repeat=16) if sum(mask) in givens])
     weights_L = 1 << np.arange(16)
     puzzles = []
-    for answer in sorted({canonical_grid(FOUR, text(grid)) for grid in grids_GL}):
-        grid = digits(answer)
+    for answer in sorted({canonical_grid(FOUR, text_of(grid)) for grid in grids_GL}):
+        grid = digits_of(answer)
         fits_NG = masks_NL @ (grids_GL != grid).T == 0  # no clue tells this grid from the answer
         unique_NL = masks_NL[fits_NG.sum(1) == 1]
-        keeps_ML = [cells for cells in cell_orders(FOUR) if text(relabel(grid[None, cells])[0]) == answer]
+        twins_ML = relabel(grid[cell_orders(FOUR)])
+        keeps_ML = cell_orders(FOUR)[(twins_ML == grid).all(1)]
         first_N = unique_NL @ weights_L == (unique_NL[:, keeps_ML] @ weights_L).min(1)
-        puzzles += [(text(grid * mask), answer) for mask in unique_NL[first_N]]
+        puzzles += [(text_of(grid * mask), answer) for mask in unique_NL[first_N]]
     return puzzles
 
 
@@ -219,8 +250,12 @@ def make(shape: Shape, counts: dict[str, int], givens: range, generator: torch.G
     share a solution grid up to symmetry. 4x4 cannot have that, for its 288 grids fall in 2 classes and augmentation
     joins each: there no two splits share a puzzle up to symmetry. BadInput when more 4x4 are wanted than there are.
     """
-    if not (0 <= givens.start < givens.stop <= shape.length + 1) or sum(counts.values()) < 1:
-        raise BadInput(f"{shape.size}x{shape.size} Sudoku: ask for a puzzle at least, with 0 to {shape.length} givens.")
+    size = f"{shape.size}x{shape.size} Sudoku"
+    if sum(counts.values()) < 1:
+        raise BadInput(f"{size}: ask for one puzzle at least.")
+    if not 0 <= givens.start < givens.stop <= shape.length + 1:
+        told = f"{givens.start} to {givens.stop - 1} givens are asked for, the least first"
+        raise BadInput(f"{size}: {told}; a board can have 0 to {shape.length} givens.")
     if shape == FOUR:
         every = all_four(givens)
         stream = (every[i] for i in torch.randperm(len(every), generator=generator).tolist())
@@ -228,14 +263,13 @@ def make(shape: Shape, counts: dict[str, int], givens: range, generator: torch.G
         if sum(map(len, parts.values())) < sum(counts.values()):
             raise BadInput(f"4x4 Sudoku: only {len(every)} different puzzles have so many givens; ask for fewer.")
     else:
-        wanted = (int(torch.randint(givens.start, givens.stop, (), generator=generator)) for _ in count())
-        stream = (generate(shape, clues, generator) for clues in wanted)
+        stream = with_givens(shape, givens, generator)
         parts = split(stream, counts, lambda puzzle: canonical_grid(shape, puzzle[1]))
     rows = {}
     for name, puzzles in parts.items():
         move = symmetries(shape)(len(puzzles), generator)
         moved = [move(files.encode(side, shape.symbols, name)) - 1 for side in zip(*puzzles, strict=True)]
-        questions, answers = ([text(grid) for grid in grids_NL.tolist()] for grids_NL in moved)
+        questions, answers = ([text_of(grid) for grid in grids_NL.tolist()] for grids_NL in moved)
         ratings = [str(solve(shape, question)[1]) for question in questions]
         rows[name] = [files.Row("generated", *row) for row in zip(questions, answers, ratings, strict=True)]
     return rows
@@ -266,9 +300,9 @@ def symmetries(shape: Shape) -> Callable[[int, torch.Generator], Move]:
     return draw_moves
 
 
-def none(shape: Shape) -> Callable[[int, torch.Generator], Move]:
+def no_symmetries(shape: Shape) -> Callable[[int, torch.Generator], Move]:
     """No symmetry at all."""
-    return partial(stay, length=shape.length, vocab=len(shape.symbols))
+    return partial(unmoved, length=shape.length, vocab=len(shape.symbols))
 
 
 @cache
@@ -310,7 +344,7 @@ def smallest(rows_GL: np.ndarray) -> np.ndarray:
 
 def canonical_puzzle(shape: Shape, question: str) -> str:
     """The smallest twin of a 4x4 or 6x6 puzzle: equal for two puzzles when they are the same up to symmetry."""
-    return text(smallest(relabel(digits(question)[cell_orders(shape)])))
+    return text_of(smallest(relabel(digits_of(question)[cell_orders(shape)])))
 
 
 def canonical_grid(shape: Shape, grid: str) -> str:
@@ -322,7 +356,7 @@ def canonical_grid(shape: Shape, grid: str) -> str:
     """
     size, columns_MS = shape.size, orders(shape.box_rows, shape.box_cols)
     places_MS = columns_MS.argsort(1)  # where each column goes
-    board = digits(grid).reshape(size, size) - 1
+    board = digits_of(grid).reshape(size, size) - 1
     seats_TSS, seconds_TS = (
         [],
         [],
@@ -342,7 +376,7 @@ def canonical_grid(shape: Shape, grid: str) -> str:
     bands = grids_GSS.reshape(len(m), -1, shape.box_rows, size)
     bands = np.take_along_axis(bands, bands[..., :1].argsort(2), 2)
     bands = np.take_along_axis(bands, bands[:, :, :1, :1].argsort(1), 1)
-    return text(smallest(bands.reshape(len(m), -1)) + 1)
+    return text_of(smallest(bands.reshape(len(m), -1)) + 1)
 
 
 def is_solution(shape: Shape, inputs_BL: Tensor, prediction_BL: Tensor) -> Tensor:
@@ -353,9 +387,44 @@ def is_solution(shape: Shape, inputs_BL: Tensor, prediction_BL: Tensor) -> Tenso
     return kept_B & (units_BUS == every_digit_S).flatten(1).all(1)
 
 
-def check(shape: Shape, question: str, where: str = "the puzzle") -> Tensor:
-    """A question as text, line breaks allowed -> tokens_L; BadInput unless it has exactly one solution."""
-    question, size = "".join(question.split()).replace("0", "."), shape.size
+def cells(text: str) -> str:
+    """The cells of a grid as people write it, row by row, with "." for an empty one.
+
+    Frames, lines between boxes, separators, a title and comments from # on are left out; of several
+    boards in a text it is the first. BadInput names the row that is too short or too long.
+    """
+    if board := ONE_LINE.search(text):
+        return board[0].translate(EMPTY)
+    rows: list[str] = []
+    for line in text.translate({0x200B: None, 0xFEFF: None}).splitlines():
+        line = re.sub("[|│┃║]", "", line.partition("#")[0]).rstrip(" ")
+        title = not rows and re.search("[A-WYZa-wyz]", line)
+        if re.search("[,;\t]", line):
+            line = "".join(cell.strip() or "." for cell in re.split("[,;\t]", line))
+        signs = set(line) - {" "}
+        ruled = len(signs) > 1 and not signs & set(".123456789_xX0")
+        if title or ruled or not signs & set(".123456789_xX0*-"):
+            continue
+        rows.append(line)
+    sizes = {shape.size for shape in SHAPES.values()}
+    if len(rows) not in sizes:  # lines of dashes alone may be rows of empty cells, or not
+        rows = [row for row in rows if set(row) != {"-"}]
+    compact, size = ["".join(row.split()) for row in rows], len(rows)
+    blank = all(set(row) <= set(" 123456789") and len(row) <= size for row in rows)
+    if blank and size in sizes and any(len(row) != size for row in compact):
+        compact = [row.ljust(size).replace(" ", ".") for row in rows]
+    for number, row in enumerate(compact if size > 1 else (), start=1):
+        if size not in sizes or len(row) != size:
+            odd = f"row {number} has {len(row)} of {size} cells"
+            told = odd if size in sizes else f"it has {size} rows"
+            wanted = "4, 6 or 9 rows of as many cells, a dot for an empty one"
+            raise BadInput(f"the Sudoku: {told}; write {wanted}.")
+    return "".join(compact or text.split()).translate(EMPTY)
+
+
+def parse(shape: Shape, question: str, where: str = "the puzzle") -> Tensor:
+    """A question as `cells` reads it -> tokens_L; BadInput unless it has exactly one solution."""
+    question, size = cells(question), shape.size
     place = [f"row {cell // size + 1}, column {cell % size + 1}" for cell in range(shape.length)]
     if len(question) != shape.length:
         sizes = f"a {size}x{size} Sudoku has {shape.length} (4x4: 16, 6x6: 36, 9x9: 81)"
@@ -380,8 +449,8 @@ def check(shape: Shape, question: str, where: str = "the puzzle") -> Tensor:
     return files.encode([question], shape.symbols, where)[0]
 
 
-def answer(shape: Shape, tokens_L: Tensor) -> Tensor:
-    """The solution of a question that `check` has passed."""
+def solution(shape: Shape, tokens_L: Tensor) -> Tensor:
+    """The solution of a question that `parse` has given."""
     grid = "".join(shape.symbols[token] for token in tokens_L.tolist())
     return files.encode(solve(shape, grid, limit=1)[0], shape.symbols, "the puzzle")[0]
 
@@ -439,9 +508,14 @@ def board(length: int, symmetries: Callable[[Shape], Callable[[int, torch.Genera
         test=none,
         symmetries=symmetries(shape),
         is_solution=partial(is_solution, shape),
-        parse=partial(check, shape),
-        solve=partial(answer, shape),
+        cells=cells,
+        parse=partial(parse, shape),
+        solve=partial(solution, shape),
         draw=partial(draw, shape),
+        face=Face(
+            brushes={"erase": "."} | {digit: digit for digit in shape.symbols[2:]},
+            boxes=(shape.box_rows, shape.box_cols),
+        ),
     )
 
 
@@ -456,7 +530,13 @@ def load(
     validation: a shipped CSV that validates where the folder has none of its own.
     """
     folder = Path(data_dir or files.PUZZLES) / name
-    splits = dict(zip(("train", "validation", "test"), files.read_splits(folder, encode_rows, validation), strict=True))
+    splits = dict(
+        zip(
+            ("train", "validation", "test"),
+            files.read_splits(folder, encode_rows, validation),
+            strict=True,
+        )
+    )
     length = splits["train"].inputs_NL.shape[1]
     shape = shape_of(length, folder)
     for split_name, puzzles in splits.items():  # built folders come unchecked

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from trm_minimal.errors import BadInput
-from trm_minimal.tasks import Puzzles, Task, stay
+from trm_minimal.tasks import Puzzles, Task, split_symbols, unmoved
+from trm_minimal.tasks.face import Face
 
 BITS = ("_", "0", "1", "?")  # padding, the bits, and the sign of the cell for the answer
 KEYS, VALUES = "abcdefgh", "12"
@@ -35,22 +36,29 @@ def _task(name: str, symbols: Sequence[str], splits: dict[str, Tensor], answer: 
         labels_BL = answer(inputs_BL)
         return ((labels_BL == prediction_BL) | (labels_BL == 0)).all(dim=1)
 
+    def cells(question: str) -> list[str]:
+        found = split_symbols(question, symbols)
+        return found + [symbols[0]] * (length - len(found))
+
     def parse(question: str) -> Tensor:
-        words = question.split()
-        if len(words) > length or not set(words) <= set(symbols):
-            raise BadInput(f"{name}: {question!r} is not up to {length} of the words {' '.join(symbols)}")
-        return torch.tensor([symbols.index(word) for word in words] + [0] * (length - len(words)), dtype=torch.uint8)
+        found = cells(question)
+        if len(found) > length or not set(found) <= set(symbols):
+            told = f"up to {length} of the words {' '.join(symbols)}"
+            raise BadInput(f"{name}: {question!r} is not {told}")
+        return torch.tensor([symbols.index(word) for word in found], dtype=torch.uint8)
 
     return Task(
         name=name,
         rows=1,
         columns=length,
         symbols=symbols,
-        symmetries=partial(stay, length=length, vocab=len(symbols)),
+        symmetries=partial(unmoved, length=length, vocab=len(symbols)),
         is_solution=is_solution,
+        cells=cells,
         parse=parse,
         solve=lambda tokens_L: labelled(tokens_L.unsqueeze(0)).labels_NL[0],
         draw=lambda tokens_L: " ".join(symbols[token] for token in tokens_L if token),
+        face=Face(blanks=symbols),  # answers replace what is asked
         **{split: labelled(rows_NL) for split, rows_NL in splits.items()},
     )
 
@@ -99,7 +107,11 @@ def parity(
         return pad(bit_NL.where(place_L < bits_N.unsqueeze(1), 0), (1, 0), value=BITS.index("?"))
 
     validation, test = rows(held_N, torch.full_like(held_N, longest)).split(held_out)
-    splits = {"train": rows(codes_N[fresh_N], bits_N[fresh_N]), "validation": validation, "test": test}
+    splits = {
+        "train": rows(codes_N[fresh_N], bits_N[fresh_N]),
+        "validation": validation,
+        "test": test,
+    }
     return _task(f"parity-{longest}", BITS, splits, answer)
 
 

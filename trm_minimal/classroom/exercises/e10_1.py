@@ -3,6 +3,7 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.watched import shown
 
 STATEMENT = """
 Write `growth_factor(n)`: by how much does one round multiply the state, once it has gone on for a while? The round is
@@ -30,17 +31,21 @@ def reference():
 
 
 def probe(f):
-    for n in (1, 2, 6, 7, 20):
+    for n in (2, 6, 7, 20, 1):  # at n = 1 several mistakes give the same number
         found, right = f(n), by_eigenvalue(n)
-        refuse_unless(isinstance(found, float), f"n = {n}: it returns {found!r}; a float is wanted")
+        refuse_unless(isinstance(found, float), f"n = {n}: it returns {shown(found)}; a float is wanted")
         told = f"n = {n}: it returns {found:.4f}, and {right:.4f} is right"
         refuse_unless(
             abs(found * right - 1) > 1e-6 or abs(found - right) < 1e-6,
             f"{told}; that is the smaller eigenvalue, which dies out",
         )
         refuse_unless(abs(found - (n + 2)) > 1e-6, f"{told}; that is the trace, the sum of both eigenvalues")
+        refuse_unless(abs(found - (n + 1)) > 1e-6, f"{told}; n + 1 is the number of calls in a round")
         stale = 1 + math.sqrt(n)
-        refuse_unless(abs(found - stale) > 1e-6, f"{told}; there y reads the z of the round before, not the new one")
+        refuse_unless(
+            abs(found - stale) > 1e-6,
+            f"{told}; there y reads the z of the round before, not the new one",
+        )
         refuse_unless(
             abs(found - right ** (1 / (n + 1))) > 1e-6,
             f"{told}; that is the growth of one call, and of a round is wanted",
@@ -67,6 +72,10 @@ def stale(n):
 
 def per_call(n):
     return by_eigenvalue(n) ** (1 / (n + 1))
+
+
+def calls_counted(n):
+    return float(n + 1)
 
 
 def as_text(n):
@@ -96,6 +105,7 @@ EXERCISE = Code(
         trace: "that is the trace",
         stale: "reads the z of the round before",
         per_call: "the growth of one call",
+        calls_counted: "the number of calls",
         as_text: "a float is wanted",
     },
 )

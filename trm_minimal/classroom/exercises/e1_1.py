@@ -1,5 +1,7 @@
 """Exercise 1.1: sudoku_symmetry. What it returns, task.symmetries can be: (batch, generator) -> Move."""
 
+from itertools import combinations
+
 import numpy as np
 import torch
 
@@ -11,7 +13,7 @@ Training wants a random symmetry for *each* puzzle of a batch. Write `sudoku_sym
 returns the package's `Move(cells_BL, values_BV)`: `cells_BL`, [batch, 16], has a row like `cells` above for each
 puzzle, and `values_BV`, [batch, 6], one like `values`. Both are int64.
 
-Each row is random on its own: the order of the four digits, of the two bands, of the two rows in each band, of the two
+Each row is random on its own, every order equally likely: the order of the four digits, of the two bands, of the two rows in each band, of the two
 stacks, of the two columns in each stack. You may also exchange rows and columns. Padding (0) and empty (1) stay.
 
 Draw everything from `generator`, as in `torch.rand(batch, 4, generator=generator)`; `argsort` turns such numbers into
@@ -31,6 +33,7 @@ def reference():
     return sudoku_symmetry
 
 
+DRAWS, BATCHES = 1000, 20  # the standard deviation of a share is at most 0.016
 UNITS_UL = torch.tensor(sudoku.FOUR.units)
 
 
@@ -40,44 +43,44 @@ def probe(f):
     check_draws(f)
 
     generator = torch.Generator().manual_seed(11)
-    moves = [f(250, generator) for _ in range(4)]
-    check_values(torch.cat([values_BV for _, values_BV in moves]))
-    check_cells(torch.cat([cells_BL for cells_BL, _ in moves]))
+    moves = [f(DRAWS // BATCHES, generator) for _ in range(BATCHES)]
+    cells_BL, values_BV = (torch.cat(part) for part in zip(*moves, strict=True))
+    check_values(values_BV)
+    check_cells(cells_BL)
     check_rows_differ(*moves[0])
-    check_reach(*(torch.cat(part) for part in zip(*moves, strict=True)))
+    check_reach(cells_BL, values_BV)
+    check_coins(cells_BL, values_BV)
 
 
 def check_form(move, batch):
     refuse_unless(
-        isinstance(move, Move), f"it returns a {type(move).__name__}; it should return a Move of trm_minimal.tasks"
+        isinstance(move, Move),
+        f"it returns a {type(move).__name__}; it should return a Move of trm_minimal.tasks",
     )
     for name, value, width in (("cells_BL", move.cells_BL, 16), ("values_BV", move.values_BV, 6)):
         shape = list(value.shape)
         refuse_unless(
-            shape == [batch, width], f"with batch = {batch}, {name} has shape {shape}; [{batch}, {width}] is right"
+            shape == [batch, width],
+            f"with batch = {batch}, {name} has shape {shape}; [{batch}, {width}] is right",
         )
         refuse_unless(
-            value.dtype == torch.int64, f"{name} is {value.dtype}; torch.int64 is wanted: gather takes nothing else"
+            value.dtype == torch.int64,
+            f"{name} is {value.dtype}; torch.int64 is wanted: gather takes nothing else",
         )
 
 
 def check_draws(f):
     """Everything comes from the generator that is handed in, and moves it on."""
-    with torch.random.fork_rng(devices=[]):
-        before = torch.random.get_rng_state()
-        generator = torch.Generator().manual_seed(3)
-        first, second = f(64, generator), f(64, generator)
-        untouched = torch.equal(before, torch.random.get_rng_state())
-        again = f(64, torch.Generator().manual_seed(3))
-    refuse_unless(
-        untouched, "it draws from torch's global generator; give `generator=generator` to every draw of torch"
-    )
+    generator = torch.Generator().manual_seed(3)
+    first, second = f(64, generator), f(64, generator)
+    again = f(64, torch.Generator().manual_seed(3))
     refuse_unless(
         not same(first, second),
         "two calls in a row give the same moves; draw from the generator that is handed in, and do not seed one",
     )
     refuse_unless(
-        same(first, again), "one seed gives two different results: some draw does not come from the generator handed in"
+        same(first, again),
+        "one seed gives two different results: some draw does not come from the generator handed in",
     )
 
 
@@ -133,22 +136,23 @@ def check_rows_differ(cells_BL, values_BV):
 
 
 def check_reach(cells_BL, values_BV):
-    """1,000 draws. A single order that never occurs is seen; two orders that always move alike are, too."""
+    """A single order that never occurs is seen; two orders that always move alike are, too."""
     refuse_unless(
-        (cells_BL != torch.arange(16)).any(), "the cells never move: rows and columns want a random order as well"
+        (cells_BL != torch.arange(16)).any(),
+        "the cells never move: rows and columns want a random order as well",
     )
     refuse_unless((values_BV != torch.arange(6)).any(), "the digits always keep their names")
-    cells_BSS = cells_BL.view(-1, 4, 4)
-    turned_B = cells_BSS[:, 0, 0] // 4 != cells_BSS[:, 0, 1] // 4
-    cells_BSS = torch.where(turned_B[:, None, None], cells_BSS.mT, cells_BSS)
-    rows_BS, columns_BS, digits_BS = cells_BSS[:, :, 0] // 4, cells_BSS[:, 0] % 4, values_BV[:, 2:]
+    _, rows_BS, columns_BS = orders(cells_BL)
+    digits_BS = values_BV[:, 2:]
     for name, groups, order_BS in (("rows", "bands", rows_BS), ("columns", "stacks", columns_BS)):
         refuse_unless(
-            (order_BS[:, 0] > 1).any(), f"the two {groups} never change places; 1,000 draws should have shown it"
+            (order_BS[:, 0] > 1).any(),
+            f"the two {groups} never change places; 1,000 draws should have shown it",
         )
         found = count(order_BS)
         refuse_unless(
-            found == 8, f"only {found} of the 8 orders of {name} occur; each pair of them is swapped or not on its own"
+            found == 8,
+            f"only {found} of the 8 orders of {name} occur; each pair of them is swapped or not on its own",
         )
     found = count(digits_BS)
     refuse_unless(found == 24, f"only {found} of the 24 orders of the digits occur in 1,000 draws")
@@ -158,7 +162,40 @@ def check_reach(cells_BL, values_BV):
         ("columns and digits", (columns_BS, digits_BS), 192),
     ):
         refuse_unless(
-            count(torch.cat(pair, 1)) > most // 2, f"{names} depend on each other; draw anew for each of the two"
+            count(torch.cat(pair, 1)) > most // 2,
+            f"{names} depend on each other; draw anew for each of the two",
+        )
+
+
+def orders(cells_BL):
+    """(are rows and columns exchanged? [B]; the orders of the rows and of the columns, [B, 4])."""
+    cells_BSS = cells_BL.view(-1, 4, 4)
+    turned_B = cells_BSS[:, 0, 0] // 4 != cells_BSS[:, 0, 1] // 4
+    cells_BSS = torch.where(turned_B[:, None, None], cells_BSS.mT, cells_BSS)
+    return turned_B, cells_BSS[:, :, 0] // 4, cells_BSS[:, 0] % 4
+
+
+def check_coins(cells_BL, values_BV):
+    """Every choice between two is a coin of its own for each puzzle, and a fair one; rows and columns may stay."""
+    turned_B, rows_BS, columns_BS = orders(cells_BL)
+    coins = {"exchange rows and columns or not": turned_B}
+    for name, order_BS in (("row", rows_BS), ("column", columns_BS)):
+        place_BS = order_BS.argsort(1)  # where each line goes
+        for a, b in ((0, 1), (2, 3), (0, 2)):
+            coins[f"put {name} {a} before {name} {b} or after it"] = place_BS[:, a] < place_BS[:, b]
+    for a, b in combinations(range(2, 6), 2):
+        coins[f"give token {a} a smaller digit than token {b} or not"] = values_BV[:, a] < values_BV[:, b]
+    for what, coin_B in coins.items():
+        share_S = coin_B.view(BATCHES, -1).double().mean(1)
+        refuse_unless(
+            len(share_S.unique()) == 1 or not torch.isin(share_S, torch.tensor([0.0, 1.0])).all(),
+            f"one draw for the whole batch says whether to {what}; each puzzle wants a draw of its own",
+        )
+        share = float(share_S.mean())
+        refuse_unless(
+            what.startswith("exchange") or abs(share - 0.5) < 0.1,
+            f"one of the two ways to {what} comes in {max(share, 1 - share):.0%} of {DRAWS:,} draws; every order should "
+            "be equally likely (argsort of whole numbers keeps ties in order; draw with torch.rand)",
         )
 
 
@@ -236,6 +273,12 @@ def numpys_random(batch, generator):
     return made_of(lines(batch, generator), lines(batch, generator), digits)
 
 
+def drawn_elsewhere(batch, generator):
+    mine = torch.Generator()
+    mine.seed()  # from the clock or the system
+    return made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, mine))
+
+
 def seeded_inside(batch, generator):
     mine = torch.Generator().manual_seed(0)
     return made_of(lines(batch, mine), lines(batch, mine), digit_orders(batch, mine))
@@ -278,6 +321,23 @@ def one_order_for_both(batch, generator):
     return made_of(order, order, digit_orders(batch, generator))
 
 
+def one_turn_for_the_batch(batch, generator):
+    move = made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, generator))
+    cells = move.cells_BL.view(batch, 4, 4)
+    if torch.rand((), generator=generator) < 0.5:
+        cells = cells.transpose(1, 2)
+    return Move(cells.flatten(1), move.values_BV)
+
+
+def orders_with_ties(batch, generator):
+    def unfair():
+        groups = torch.randint(3, (batch, 2), generator=generator).argsort(dim=-1, stable=True)[:, :, None]
+        members = torch.rand(batch, 2, 2, generator=generator).argsort(2)
+        return (2 * groups + members).flatten(1)
+
+    return made_of(unfair(), unfair(), digit_orders(batch, generator))
+
+
 EXERCISE = Code(
     number="1.1",
     title="a random symmetry for each puzzle",
@@ -305,8 +365,9 @@ EXERCISE = Code(
         one_for_the_batch: "every puzzle of a batch gets the same",
         empty_renamed: "the empty cell, token 1, becomes",
         digits_are_not_tokens: "an order of 2, 3, 4, 5 is wanted",
-        global_draws: "global generator",
-        numpys_random: "one seed gives two different results",
+        global_draws: "torch's global generator",
+        numpys_random: "numpy's global generator",
+        drawn_elsewhere: "one seed gives two different results",
         seeded_inside: "two calls in a row",
         digits_only: "the cells never move",
         cells_only: "keep their names",
@@ -314,6 +375,8 @@ EXERCISE = Code(
         bands_stay: "never change places",
         rows_swap_in_step: "of the 8 orders of rows",
         one_order_for_both: "rows and columns depend on each other",
+        one_turn_for_the_batch: "one draw for the whole batch",
+        orders_with_ties: "should be equally likely",
     },
     names="import torch\n\nfrom trm_minimal.tasks import Move",
 )

@@ -42,15 +42,48 @@ def put_aside_whole_classes(keys, seed):
 
 
 def probe(f):
-    for keys in (mixed_keys(1, 5), mixed_keys(2, 9, 3), list("abc" * 100 + "defghijk" * 120), range(400)):
-        seen = [examine(keys, f(keys, seed)) for seed in range(8)]
+    for keys in (
+        mixed_keys(1, 5),
+        mixed_keys(2, 9, 3),
+        list("abc" * 50 + "defghijk" * 60),
+        range(400),
+    ):
+        seen = [examine(keys, f(keys, seed)) for seed in range(6)]
         refuse_unless(len(set(seen)) > 1, "it puts the same puzzles aside whatever the seed is")
-        refuse_unless(examine(keys, f(keys, 0)) == seen[0], "it puts other puzzles aside when it is called again")
+        refuse_unless(
+            examine(keys, f(keys, 0)) == seen[0],
+            "it puts other puzzles aside when it is called again",
+        )
+    few = [str(number) for number in range(10)]
+    chosen = set().union(*(f(few, seed) for seed in range(200)))
+    refuse_unless(
+        len(chosen) == len(few),
+        f"of {len(few)} classes of one puzzle {len(few) - len(chosen)} are never put aside, in 200 calls with other "
+        "seeds; every class should have its chance",
+    )
+    splits = {frozenset(f([Text(salt, key) for key in few], 0)) for salt in range(4)}
+    refuse_unless(
+        len(splits) == 1,
+        "the split hangs on the order of a set, which is another one in each process, since Python hashes text anew; "
+        "sort the keys, or keep them in a dictionary",
+    )
+
+
+class Text(str):
+    """Text whose hash is another one, as it is in another process."""
+
+    def __new__(cls, salt: int, text: str):
+        made = super().__new__(cls, text)
+        made.salt = salt
+        return made
+
+    def __hash__(self):
+        return hash((self.salt, str(self)))
 
 
 def mixed_keys(seed, *sizes):
-    """Shuffled keys of 200 classes of each of these sizes and 200 of size 1."""
-    keys = [f"{size}-{number}" for size in (1, *sizes) for number in range(200) for _ in range(size)]
+    """Shuffled keys of 100 classes of each of these sizes and 100 of size 1."""
+    keys = [f"{size}-{number}" for size in (1, *sizes) for number in range(100) for _ in range(size)]
     random.Random(seed).shuffle(keys)
     return keys
 
@@ -61,7 +94,10 @@ def examine(keys, answer) -> frozenset:
     aside, number = frozenset(map(int, answer)), len(keys)
     inside, outside = ({keys[i] for i in side} for side in (aside, set(range(number)) - aside))
     torn = len(inside & outside)
-    refuse_unless(torn < 2, f"{torn} of {len(set(keys))} classes lie on both sides; deal out classes, not puzzles")
+    refuse_unless(
+        torn < 2,
+        f"{torn} of {len(set(keys))} classes lie on both sides; deal out classes, not puzzles",
+    )
     if torn:
         (key,) = inside & outside
         members = [i for i in range(number) if keys[i] == key]
@@ -71,7 +107,8 @@ def examine(keys, answer) -> frozenset:
             "Look at what happens to the class dealt last",
         )
     refuse_unless(
-        len(aside) < number / 2, f"it puts {len(aside)} of {number} puzzles aside: that is the side to train on"
+        len(aside) < number / 2,
+        f"it puts {len(aside)} of {number} puzzles aside: that is the side to train on",
     )
     largest = max(Counter(keys).values())
     refuse_unless(
@@ -119,8 +156,28 @@ def seed_unused(keys, seed):
     return put_aside_whole_classes(keys, 0)
 
 
+def clock_used(keys, seed):
+    return put_aside_whole_classes(keys, torch.Generator().seed() % 10**9)
+
+
 def seed_lost(keys, seed):
     return put_aside_whole_classes(keys, random.randrange(10**9))
+
+
+def never_the_last(keys, seed):
+    members, aside = grouped(keys), set()
+    for i in torch.randperm(len(members) - 1, generator=torch.Generator().manual_seed(seed)).tolist():
+        if len(aside) < len(keys) / 10:
+            aside.update(members[i])
+    return aside
+
+
+def in_the_order_of_a_set(keys, seed):
+    names, aside = list(set(keys)), set()
+    for i in torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist():
+        if len(aside) < len(keys) / 10:
+            aside.update(index for index, key in enumerate(keys) if key == names[i])
+    return aside
 
 
 EXERCISE = Code(
@@ -145,6 +202,9 @@ EXERCISE = Code(
         forgets_to_return: "returns nothing",
         other_side: "the side to train on",
         seed_unused: "whatever the seed is",
-        seed_lost: "when it is called again",
+        seed_lost: "the global generator of `random`",
+        clock_used: "when it is called again",
+        never_the_last: "every class should have its chance",
+        in_the_order_of_a_set: "the order of a set",
     },
 )

@@ -91,7 +91,10 @@ def the_two_parts(net, dim, length, multiple):
         f"the positions and one of width {dim} the features of each",
     )
     rest = sum(p.numel() for p in net.parameters()) - sum(p.numel() for part in parts for p in part.parameters())
-    refuse_unless(rest == 0, f"besides its SwiGLUs it learns {rest} numbers; nothing is learned in TRM's norms")
+    refuse_unless(
+        rest == 0,
+        f"besides its SwiGLUs it learns {rest} numbers; nothing is learned in TRM's norms",
+    )
     for width, part in zip(widths, parts, strict=True):
         wanted = SwiGLU(width, multiple=multiple).down.in_features
         refuse_unless(
@@ -130,25 +133,59 @@ def run(net, mixing, thinking, h_BLD):
 
 def probe(f):
     generator = torch.Generator().manual_seed(0)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
-        for dim, length, multiple in ((12, 7, 8), (5, 9, 4), (10, 3, 256)):
-            net = f(dim, length) if multiple == 256 else f(dim, length, multiple=multiple)  # 256 is the default
-            mixing, thinking = the_two_parts(net, dim, length, multiple)
-            h_BLD = torch.randn(2, length, dim, generator=generator) * 3
-            mistake = diagnose(run(net, mixing, thinking, h_BLD), mixing, thinking, h_BLD)
-            if mistake:
-                raise Refused(mistake)
-        blocks = f(12, 7), f(12, 7)
-        weights = [{id(weight) for weight in block.parameters()} for block in blocks]
+    for dim, length, multiple in ((12, 7, 8), (5, 9, 4), (10, 3, 256)):
+        net = f(dim, length) if multiple == 256 else f(dim, length, multiple=multiple)  # 256 is the default
+        mixing, thinking = the_two_parts(net, dim, length, multiple)
+        h_BLD = torch.randn(2, length, dim, generator=generator) * 3
+        mistake = diagnose(run(net, mixing, thinking, h_BLD), mixing, thinking, h_BLD)
+        if mistake:
+            raise Refused(mistake)
+        check_gradient(net, mixing, thinking, h_BLD)
+        blank_BLD = net(torch.zeros(1, length, dim))
         refuse_unless(
-            not weights[0] & weights[1], "two blocks that it builds share their weights; make new SwiGLUs in each call"
+            bool(blank_BLD.isfinite().all()),
+            "a table of zeros turns into not-a-number; a norm adds a small number before it takes the root",
+        )
+    blocks = f(12, 7), f(12, 7)
+    weights = [list(block.parameters()) for block in blocks]
+    refuse_unless(
+        not set(map(id, weights[0])) & set(map(id, weights[1])),
+        "two blocks that it builds share their weights; make new SwiGLUs in each call",
+    )
+    refuse_unless(
+        not all(map(torch.equal, *weights)),
+        "two blocks that it builds begin with the same numbers; seeding torch is left to the caller",
+    )
+
+
+def check_gradient(net, mixing, thinking, h_BLD):
+    """What goes in and every weight must learn, as in the block written out."""
+    sources = [h_BLD.clone().requires_grad_(), *mixing.parameters(), *thinking.parameters()]
+
+    def shares(block):
+        with torch.enable_grad():
+            out_BLD = block(sources[0] * 1)  # no leaf, so a block may even write into it
+            weights_BLD = torch.linspace(-1, 1, out_BLD.numel()).view_as(out_BLD)
+            refuse_unless(
+                out_BLD.requires_grad,
+                "no gradient comes back through the block, so it would never learn",
+            )
+            return torch.autograd.grad((out_BLD * weights_BLD).sum(), sources, allow_unused=True)
+
+    def written_out(h_BLD):
+        return JOINS["right"](thinking, over_cells(JOINS["right"], mixing, h_BLD))
+
+    for yours, right in zip(shares(net), shares(written_out), strict=True):
+        refuse_unless(
+            yours is not None and torch.allclose(yours, right, rtol=1e-3, atol=1e-4),
+            "the output is right, but on the way back the gradient is cut: not all of what was computed learns from it",
         )
 
 
 def norm_over_width(dim, length, multiple=256):
     return nn.Sequential(
-        PostNorm(Transposed(SwiGLU(length, multiple=multiple))), PostNorm(SwiGLU(dim, multiple=multiple))
+        PostNorm(Transposed(SwiGLU(length, multiple=multiple))),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
@@ -162,13 +199,15 @@ def normed_before(dim, length, multiple=256):
             return x + self.inner(rms_norm(x))
 
     return nn.Sequential(
-        Transposed(PreNorm(SwiGLU(length, multiple=multiple))), PreNorm(SwiGLU(dim, multiple=multiple))
+        Transposed(PreNorm(SwiGLU(length, multiple=multiple))),
+        PreNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
 def widths_exchanged(dim, length, multiple=256):
     return nn.Sequential(
-        Transposed(PostNorm(SwiGLU(dim, multiple=multiple))), PostNorm(SwiGLU(length, multiple=multiple))
+        Transposed(PostNorm(SwiGLU(dim, multiple=multiple))),
+        PostNorm(SwiGLU(length, multiple=multiple)),
     )
 
 
@@ -178,7 +217,8 @@ def never_turned(dim, length, multiple=256):
 
 def thinks_first(dim, length, multiple=256):
     return nn.Sequential(
-        PostNorm(SwiGLU(dim, multiple=multiple)), Transposed(PostNorm(SwiGLU(length, multiple=multiple)))
+        PostNorm(SwiGLU(dim, multiple=multiple)),
+        Transposed(PostNorm(SwiGLU(length, multiple=multiple))),
     )
 
 
@@ -204,12 +244,18 @@ def learned_norm(dim, length, multiple=256):
 
 def normed_once_more(dim, length, multiple=256):
     return nn.Sequential(
-        Transposed(PostNorm(PostNorm(SwiGLU(length, multiple=multiple)))), PostNorm(SwiGLU(dim, multiple=multiple))
+        Transposed(PostNorm(PostNorm(SwiGLU(length, multiple=multiple)))),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
 def one_for_all(dim, length, multiple=256, built={}):  # noqa: B006
     return built.setdefault((dim, length, multiple), layers.mlp_mixer(dim, length, multiple))
+
+
+def seeded_inside(dim, length, multiple=256):
+    torch.manual_seed(0)
+    return layers.mlp_mixer(dim, length, multiple)
 
 
 def not_returned(dim, length, multiple=256):
@@ -225,7 +271,42 @@ def left_on_its_side(dim, length, multiple=256):
         def forward(self, x_BLD):
             return self.inner(x_BLD.transpose(1, 2))
 
-    return nn.Sequential(PostNorm(SwiGLU(dim, multiple=multiple)), Turned(PostNorm(SwiGLU(length, multiple=multiple))))
+    return nn.Sequential(
+        PostNorm(SwiGLU(dim, multiple=multiple)),
+        Turned(PostNorm(SwiGLU(length, multiple=multiple))),
+    )
+
+
+def half_detached(dim, length, multiple=256):
+    class Detached(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x):
+            return self.inner(x.detach())
+
+    mix = Transposed(PostNorm(SwiGLU(length, multiple=multiple)))
+    return nn.Sequential(mix, Detached(PostNorm(SwiGLU(dim, multiple=multiple))))
+
+
+def run_without_gradient(dim, length, multiple=256):
+    block = layers.mlp_mixer(dim, length, multiple)
+    block.forward = torch.no_grad()(block.forward)
+    return block
+
+
+def norm_without_a_small_number(dim, length, multiple=256):
+    class Half(nn.Module):
+        def __init__(self, width, axis):
+            super().__init__()
+            self.part, self.axis = SwiGLU(width, multiple=multiple), axis
+
+        def forward(self, h_BLD):
+            new = self.part(h_BLD.transpose(self.axis, 2)).transpose(self.axis, 2) + h_BLD
+            return new / new.square().mean(self.axis, keepdim=True).sqrt()
+
+    return nn.Sequential(Half(length, 1), Half(dim, 2))
 
 
 EXERCISE = Code(
@@ -256,9 +337,14 @@ EXERCISE = Code(
         learned_norm: "nothing is learned",
         normed_once_more: "its output is another one",
         one_for_all: "share their weights",
+        seeded_inside: "begin with the same numbers",
+        half_detached: "the gradient is cut",
+        run_without_gradient: "no gradient comes back",
+        norm_without_a_small_number: "a table of zeros",
         not_returned: "it returns nothing",
         not_chained: "a block is an nn.Module",
         left_on_its_side: "comes out as",
     },
-    names=("import torch\nfrom torch import nn\nfrom trm_minimal.layers import PostNorm, SwiGLU, Transposed, rms_norm"),
+    names="import torch\nfrom torch import nn\nfrom trm_minimal.layers import PostNorm, SwiGLU, Transposed, rms_norm",
+    may_draw=True,
 )

@@ -3,6 +3,7 @@
 import torch
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.watched import shown
 from trm_minimal.layers import Rotary
 
 STATEMENT = """
@@ -38,20 +39,22 @@ def neighbours(h_LK, base):
 
 def probe(f):
     def same(a, b):
-        return torch.allclose(a, b, rtol=0, atol=1e-4)
+        return torch.allclose(a, b, rtol=0, atol=2e-5)
 
     generator = torch.Generator().manual_seed(0)
-    for L, K, base in ((5, 6, 10_000), (9, 4, 50), (4, 2, 10_000), (7, 16, 10_000)):
+    for L, K, base in ((5, 6, 10_000), (9, 4, 50), (4, 2, 10_000), (70, 16, 10_000)):
         h_LK = torch.randn(L, K, generator=generator, dtype=torch.float64)
-        before_LK = h_LK.clone()
         out_LK = f(h_LK) if base == 10_000 else f(h_LK, base)
-        refuse_unless(isinstance(out_LK, torch.Tensor), f"it returns {out_LK!r}; it should return the turned table")
+        refuse_unless(
+            isinstance(out_LK, torch.Tensor),
+            f"it returns {shown(out_LK)}; the turned table is wanted",
+        )
         shape = tuple(out_LK.shape)
         refuse_unless(shape == (L, K), f"a table of shape {(L, K)} comes out as {shape}")
-        refuse_unless(torch.equal(h_LK, before_LK), "it changes the table that it was given; return a new one")
         refuse_unless(not same(out_LK, h_LK), "nothing turns: the table comes out as it went in")
         refuse_unless(
-            same(out_LK[0], h_LK[0]), "position 0 turns as well; its angle is 0, since positions count from 0"
+            same(out_LK[0], h_LK[0]),
+            "position 0 turns as well; its angle is 0, since positions count from 0",
         )
         other = "entry 2k with entry 2k + 1. A sound rotation, but another one: here entry k goes with entry k + K/2"
         refuse_unless(K == 2 or not same(out_LK, neighbours(h_LK, base)), f"it pairs {other}")
@@ -65,7 +68,10 @@ def probe(f):
             "of each pair get one angle?",
         )
         backwards_LK = 2 * h_LK * torch.cos(angles(L, K, base)) - rotated(h_LK, base)
-        refuse_unless(not same(out_LK, backwards_LK), "it turns the arrows the other way round; mind the minus sign")
+        refuse_unless(
+            not same(out_LK, backwards_LK),
+            "it turns the arrows the other way round; mind the minus sign",
+        )
         arrows = [torch.complex(*pair.unbind(1)) for pair in pairs]
         turned = (arrows[1][1] / arrows[0][1]).angle()
         wanted = angles(L, K, base)[1, : K // 2]
@@ -80,6 +86,25 @@ def probe(f):
             same(out_LK, rotated(h_LK, base)),
             "position 1 is right, later ones are not; position p turns p times as far",
         )
+        check_gradient(f, h_LK, base)
+
+
+def check_gradient(f, h_LK, base):
+    """What goes in must learn, as through the package's function."""
+    shares = []
+    for turn in (f, rotated):
+        leaf_LK = h_LK.clone().requires_grad_()
+        out_LK = turn(leaf_LK * 1, base)
+        refuse_unless(
+            out_LK.requires_grad,
+            "no gradient comes back through it, so queries and keys would never learn; detach nothing",
+        )
+        weights_LK = torch.linspace(-1, 1, out_LK.numel(), dtype=out_LK.dtype).view_as(out_LK)
+        shares.append(torch.autograd.grad((out_LK * weights_LK).sum(), leaf_LK)[0])
+    refuse_unless(
+        torch.allclose(*shares, rtol=0, atol=1e-4),
+        "the table is right, but the gradient that comes back to h is not; something is detached on its way",
+    )
 
 
 def angles(L, K, base):
@@ -154,6 +179,17 @@ def not_joined(h_LK, base=10_000):
     return torch.stack(rotated(h_LK, base).chunk(2, dim=1), dim=-1)
 
 
+def detached(h_LK, base=10_000):
+    return rotated(h_LK.detach(), base)
+
+
+def half_detached(h_LK, base=10_000):
+    L, K = h_LK.shape
+    a_Lk, b_Lk = h_LK.detach().chunk(2, dim=1)
+    quarter_LK = torch.cat((-b_Lk, a_Lk), dim=1)
+    return h_LK * angles(L, K, base).cos() + quarter_LK * angles(L, K, base).sin()
+
+
 EXERCISE = Code(
     number="2.2",
     title="positions that are turned askew",
@@ -177,7 +213,9 @@ EXERCISE = Code(
         mixed_pairs: "changes its length",
         not_turned: "nothing turns",
         one_angle: "p times as far",
-        in_place: "return a new one",
+        in_place: "it changes `h_LK`",
+        detached: "no gradient comes back",
+        half_detached: "the gradient that comes back to h",
         not_returned: "it returns None",
         not_joined: "comes out as (",
     },

@@ -1,8 +1,16 @@
 """Exercise 3.1: latent_recursion."""
 
+import torch
+
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_tapes, states
+from trm_minimal.classroom.probes import (
+    Tape,
+    compare_gradients,
+    compare_results,
+    compare_tapes,
+    two_states,
+)
 
 STATEMENT = """
 Write the paper's `latent_recursion(net, x, y, z, n)`. It updates the thought `z` for `n` times, and each time the net
@@ -18,10 +26,9 @@ def latent_recursion(net, x, y, z, n):
 
 def probe(f):
     for n in (1, 2, 5):
-        mine, right = (Tape(**states("x", "y", "z")) for _ in range(2))
-        result = f(mine, *states("x", "y", "z").values(), n)
-        y, z = recursion.latent_recursion(right, *states("x", "y", "z").values(), n)
-        refuse_unless(result is not None, "it returns nothing; it should return (y, z)")
+        mine, right = Tape(), Tape()
+        result = two_states(f(mine, *mine.states, n))
+        answer = recursion.latent_recursion(right, *right.states, n)
         refuse_unless(
             n == 1 or len(mine.calls) != 2 * n,
             f"with n = {n} it calls both updates {n} times each; the answer's line stands after the loop, not in it",
@@ -32,12 +39,32 @@ def probe(f):
         )
         (state, injection), last = mine.calls[0], mine.calls[-1]
         refuse_unless(state == "z", f"the first call is net({state}, {injection}); its state is the thought z")
-        refuse_unless("y" in injection, f"the thought does not see the answer: its call is net({state}, {injection})")
-        refuse_unless("x" not in last[1], f"the question leaks into the answer: its call is net({last[0]}, {last[1]})")
+        refuse_unless(
+            "y" in injection,
+            f"the thought does not see the answer: its call is net({state}, {injection})",
+        )
+        refuse_unless(
+            "x" not in last[1],
+            f"the question leaks into the answer: its call is net({last[0]}, {last[1]})",
+        )
         compare_tapes(mine, right)
-        said = mine.say(result[0]), mine.say(result[1])
-        refuse_unless(said != (mine.say(z), mine.say(y)), "it returns (z, y); the order is (y, z)")
-        refuse_unless(said == (right.say(y), right.say(z)), f"it returns ({said[0]}, {said[1]}), not the last y and z")
+        compare_results(mine, right, result, answer)
+        check_gradient(mine, result, n)
+        compare_gradients(mine, right, result, answer)
+
+
+def check_gradient(tape, result, n):
+    """Every call carries gradient; which rounds need none is for deep_recursion to decide."""
+    refuse_unless(
+        all(tape.in_graph),
+        f"with n = {n} only {sum(tape.in_graph)} of {n + 1} calls are remembered by autograd; leave out "
+        "torch.no_grad(): the caller decides which rounds run without gradient",
+    )
+    refuse_unless(
+        all(tape.carrying(result[0])) or not result[0].requires_grad,
+        f"the gradient of y reaches {sum(tape.carrying(result[0]))} of {n + 1} calls: a state is detached between "
+        "them, and the calls before it would learn nothing",
+    )
 
 
 def question_leaks(net, x, y, z, n):
@@ -84,6 +111,42 @@ def results_swapped(net, x, y, z, n):
     return z, net(y, z)
 
 
+def thought_detached(net, x, y, z, n):
+    for _ in range(n):
+        z = net(z, x + y)
+    y = net(y, z.detach())
+    return y, z
+
+
+def returned_detached(net, x, y, z, n):
+    for _ in range(n):
+        z = net(z, x + y)
+    y = net(y, z)
+    return y.detach(), z.detach()
+
+
+def thought_without_gradient(net, x, y, z, n):
+    with torch.no_grad():
+        for _ in range(n):
+            z = net(z, x + y)
+    y = net(y, z)
+    return y, z
+
+
+def question_overwritten(net, x, y, z, n):
+    x += y
+    for _ in range(n):
+        z = net(z, x)
+    y = net(y, z)
+    return y, z
+
+
+def question_detached(net, x, y, z, n):
+    for _ in range(n):
+        z = net(z, x.detach() + y)
+    return net(y, z), z
+
+
 EXERCISE = Code(
     number="3.1",
     title="latent_recursion",
@@ -107,6 +170,11 @@ EXERCISE = Code(
         roles_swapped: "its state is the thought",
         first_thought_used: "is another one",
         results_swapped: "the order is (y, z)",
+        thought_detached: "a state is detached between",
+        returned_detached: "y comes back detached",
+        thought_without_gradient: "leave out torch.no_grad()",
+        question_overwritten: "it changes `x`",
+        question_detached: "no gradient reaches x",
     },
     names="",
 )

@@ -1,7 +1,8 @@
 """Exercise 3.2: a recorder of calls that forgets something between two rounds."""
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_tapes, states
+from trm_minimal.classroom.probes import Tape, compare_tapes
+from trm_minimal.classroom.watched import shown
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """
@@ -40,9 +41,9 @@ def carried(net, x, y, z, n, T):
 
 def probe(f):
     for n, T in ((1, 1), (3, 1), (2, 2), (1, 3), (2, 3)):
-        mine, right = (Tape(**states("x", "y", "z")) for _ in range(2))
-        seen = f(mine, *states("x", "y", "z").values(), n, T)
-        wanted = carried(right, *states("x", "y", "z").values(), n, T)
+        mine, right = Tape(), Tape()
+        seen = f(mine, *mine.states, n, T)
+        wanted = carried(right, *right.states, n, T)
         count = T * (n + 1)
         refuse_unless(
             len(mine.calls) == count,
@@ -50,15 +51,27 @@ def probe(f):
         )
         if T > 1:
             (state, injection), (answer, _) = mine.calls[n + 1], mine.calls[2 * n + 1]
-            refuse_unless(answer != "y", "round 2 improves the first y again: the answer of round 1 is not carried on")
             refuse_unless(
-                "y" not in injection, f"in round 2 the thoughts look at an outdated y: net({state}, {injection})"
+                answer != "y",
+                "round 2 improves the first y again: the answer of round 1 is not carried on",
             )
-            refuse_unless(state != "z", f"round 2 begins with net({state}, {injection}): what round 1 thought is lost")
+            refuse_unless(
+                "y" not in injection,
+                f"in round 2 the thoughts look at an outdated y: net({state}, {injection})",
+            )
+            refuse_unless(
+                state != "z",
+                f"round 2 begins with net({state}, {injection}): what round 1 thought is lost",
+            )
         compare_tapes(mine, right)
         kind = type(seen).__name__
         refuse_unless(isinstance(seen, list | tuple), f"it returns {kind}; it should return the list of pairs")
-        refuse_unless(len(seen) == count, f"the list has {len(seen)} pairs for {count} calls; keep one for each call")
+        refuse_unless(
+            len(seen) == count,
+            f"the list has {len(seen)} pairs for {count} calls; keep one for each call",
+        )
+        pairs = all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in seen)
+        refuse_unless(pairs, f'it holds {shown(seen[0])}; pairs are wanted, ("z", state) or ("y", state)')
         said = [(name, mine.say(state)) for name, state in seen]
         expected = [(name, right.say(state)) for name, state in wanted]
         refuse_unless(said == expected, f"the list is {said}, but the states came in the order {expected}")

@@ -2,8 +2,13 @@ import torch
 
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_tapes, states
-from trm_minimal.lab.studies.gradients import calls_with_gradient
+from trm_minimal.classroom.probes import (
+    Tape,
+    compare_gradients,
+    compare_results,
+    compare_tapes,
+    two_states,
+)
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """
@@ -22,47 +27,45 @@ def deep_recursion(net, x, y, z, n, T, grad_rounds=1):
 
 def probe(f):
     n = 3
-    for T, rounds in ((1, 1), (3, 1), (4, 2), (2, 2)):
-        mine, right = (Tape(**states("x", "y", "z")) for _ in range(2))
-        x, y, z = (state.requires_grad_() for state in states("x", "y", "z").values())
-        was_on = torch.is_grad_enabled()
-        try:
-            result = f(mine, x, y, z, n, T, grad_rounds=rounds)
-            left_on = torch.is_grad_enabled()
-        finally:
-            torch.set_grad_enabled(was_on)
-        refuse_unless(result is not None, "it returns nothing; it should return (y, z)")
-        refuse_unless(left_on, "autograd is still switched off after it returns; leave that to `with torch.no_grad():`")
+    for T, rounds in ((3, 1), (1, 1), (4, 2), (2, 2)):
+        mine, right = Tape(), Tape()
+        asked = {"grad_rounds": rounds} if rounds > 1 else {}  # 1 is the default
+        result = two_states(f(mine, *mine.states, n, T, **asked))
         made, wanted = len(mine.calls), T * (n + 1)
         refuse_unless(
             made == wanted,
             f"with n = {n}, T = {T} and grad_rounds = {rounds} it makes {made} calls of net; all rounds together must "
             f"be T, with n + 1 calls in each, so {wanted}",
         )
-        answer = recursion.deep_recursion(right, x, y, z, n, T, grad_rounds=rounds)
+        answer = recursion.deep_recursion(right, *right.states, n, T, rounds)
         compare_tapes(mine, right)
-        said = tuple(map(mine.say, result))
-        refuse_unless(said != tuple(map(right.say, answer[::-1])), "it returns (z, y); the order is (y, z)")
-        refuse_unless(said == tuple(map(right.say, answer)), f"it returns ({said[0]}, {said[1]}), not the last y and z")
-
-        _ask_for_the_gradient(f, mine.in_graph, n, T, rounds)
-        refuse_unless(
-            torch.autograd.grad(result[0].sum(), x, allow_unused=True)[0] is not None,
-            "x gets no gradient, so the token table would never learn; use x as it is",
-        )
+        compare_results(mine, right, result, answer)
+        check_calls(mine, result[0], n, T, rounds)
+        compare_gradients(mine, right, result, answer)
 
 
-def _ask_for_the_gradient(f, in_graph, n, T, rounds):
+def check_calls(tape, y, n, T, rounds):
+    """The gradient of y reaches every call of the last rounds, and autograd remembers no other."""
     asked, free = f"with n = {n}, T = {T} and grad_rounds = {rounds}", (T - rounds) * (n + 1)
-    carrying, wanted = calls_with_gradient(f, n, T, grad_rounds=rounds), [False] * free + [True] * rounds * (n + 1)
-    last, here = carrying[-(n + 1) :], f"{asked} the gradient reaches {sum(carrying)} of {T * (n + 1)} calls"
+    in_graph, carrying, wanted = (
+        tape.in_graph,
+        tape.carrying(y),
+        [False] * free + [True] * rounds * (n + 1),
+    )
+    last, here = (
+        carrying[-(n + 1) :],
+        f"{asked} the gradient reaches {sum(carrying)} of {T * (n + 1)} calls",
+    )
     refuse_unless(any(in_graph), f"{asked} nothing is remembered: every call runs without gradient")
     refuse_unless(
         any(carrying),
         "the calls are in the graph, but y comes back cut off from them; in the paper's listing, too, the heads read y "
         "before it is detached",
     )
-    refuse_unless(last != [False] * n + [True], f"{here}: only the y call, so the thought was detached before it")
+    refuse_unless(
+        last != [False] * n + [True],
+        f"{here}: only the y call, so the thought was detached before it",
+    )
     refuse_unless(
         last != [False] * (n - 1) + [True, True],
         f"{here}: the last z call and the y call. That is HRM's 1-step gradient; TRM differentiates the whole round",
@@ -72,7 +75,8 @@ def _ask_for_the_gradient(f, in_graph, n, T, rounds):
         f"{here}: those of the last round, whatever the argument grad_rounds says",
     )
     refuse_unless(
-        not any(carrying[:free]), f"{here}: it also flows through early rounds, which should only move states"
+        not any(carrying[:free]),
+        f"{here}: it also flows through early rounds, which should only move states",
     )
     refuse_unless(carrying == wanted, f"{here}: calls {[i for i, on in enumerate(carrying, 1) if on]}")
     refuse_unless(
@@ -184,6 +188,41 @@ def results_swapped(net, x, y, z, n, T, grad_rounds=1):
     return z, y
 
 
+def left_switched_on(net, x, y, z, n, T, grad_rounds=1):
+    for i in range(T):
+        torch.set_grad_enabled(i >= T - grad_rounds)
+        y, z = latent_recursion(net, x, y, z, n)
+    return y, z
+
+
+def thought_returned_detached(net, x, y, z, n, T, grad_rounds=1):
+    with torch.no_grad():
+        for _ in range(T - grad_rounds):
+            y, z = latent_recursion(net, x, y, z, n)
+    for _ in range(grad_rounds):
+        y, z = latent_recursion(net, x, y, z, n)
+    return y, z.detach()
+
+
+def detached_at_the_start(net, x, y, z, n, T, grad_rounds=1):
+    y, z = y.detach(), z.detach()
+    with torch.no_grad():
+        for _ in range(T - grad_rounds):
+            y, z = latent_recursion(net, x, y, z, n)
+    for _ in range(grad_rounds):
+        y, z = latent_recursion(net, x, y, z, n)
+    return y, z
+
+
+def in_inference_mode(net, x, y, z, n, T, grad_rounds=1):
+    with torch.inference_mode():
+        for _ in range(T - grad_rounds):
+            y, z = latent_recursion(net, x, y, z, n)
+    for _ in range(grad_rounds):
+        y, z = latent_recursion(net, x, y, z, n)
+    return y, z
+
+
 EXERCISE = Code(
     number="4.1",
     title="deep_recursion",
@@ -208,11 +247,15 @@ EXERCISE = Code(
         one_step: "1-step gradient",
         thought_detached: "only the y call",
         always_one_round: "whatever the argument",
-        left_switched_off: "still switched off",
+        left_switched_off: "it leaves gradients switched off",
         detached_between_rounds: "throws them away",
-        question_detached: "x gets no gradient",
+        question_detached: "no gradient reaches x",
         old_thought: "not the last y and z",
         results_swapped: "the order is (y, z)",
+        left_switched_on: "it leaves gradients switched on",
+        thought_returned_detached: "z comes back detached",
+        detached_at_the_start: "no gradient reaches y",
+        in_inference_mode: "made under torch.inference_mode()",
     },
     names="import torch\n\nfrom trm_minimal.recursion import latent_recursion",
 )

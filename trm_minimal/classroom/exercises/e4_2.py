@@ -1,7 +1,12 @@
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_tapes, states
-from trm_minimal.lab.studies.gradients import calls_with_gradient
+from trm_minimal.classroom.probes import (
+    Tape,
+    compare_gradients,
+    compare_results,
+    compare_tapes,
+    two_states,
+)
 
 STATEMENT = """
 A colleague writes the recursion without `torch.no_grad()`. Each round starts from detached states, so that no gradient
@@ -23,15 +28,12 @@ def detached_rounds(net, x, y, z, n, T):
 def probe(f):
     n = 3
     for T in (1, 3):
-        mine, right = (Tape(**states("x", "y", "z")) for _ in range(2))
-        x, y, z = states("x", "y", "z").values()
-        result = f(mine, x, y, z, n, T)
-        refuse_unless(result is not None, "it returns nothing; it should return (y, z)")
-        answer = recursion.deep_recursion(right, x, y, z, n, T)
+        mine, right = Tape(), Tape()
+        result = two_states(f(mine, *mine.states, n, T))
+        answer = recursion.deep_recursion(right, *right.states, n, T)
         compare_tapes(mine, right)
-        said = tuple(map(mine.say, result))
-        refuse_unless(said == tuple(map(right.say, answer)), f"it returns ({said[0]}, {said[1]}), not the last y and z")
-        carrying = calls_with_gradient(f, n, T)
+        compare_results(mine, right, result, answer)
+        carrying = mine.carrying(result[0])
         last, before = carrying[-(n + 1) :], carrying[: -(n + 1)]
         here = f"with n = {n} and T = {T} the gradient reaches calls {[i for i, on in enumerate(carrying, 1) if on]}"
         refuse_unless(any(carrying), f"{here}: none at all. The returned y is already detached")
@@ -48,6 +50,7 @@ def probe(f):
             f"{here}: now it also flows through the rounds before the last. Each round must start from detached states",
         )
         refuse_unless(all(last), f"{here}; it should be {n + 1} calls, all of the last round")
+        compare_gradients(mine, right, result, answer, names="x")  # y and z may well be cut off as they come in
 
 
 def still_cut_inside(net, x, y, z, n, T):
@@ -104,6 +107,15 @@ def one_round_fewer(net, x, y, z, n, T):
     return y, z
 
 
+def question_detached(net, x, y, z, n, T):
+    for _ in range(T):
+        y, z = y.detach(), z.detach()
+        for _ in range(n):
+            z = net(z, x.detach() + y)
+        y = net(y, z)
+    return y, z
+
+
 EXERCISE = Code(
     number="4.2",
     title="a gradient that went missing",
@@ -126,6 +138,7 @@ EXERCISE = Code(
         cut_before_y: "with its history",
         old_answer: "not the last y and z",
         one_round_fewer: "call 9 is another one",
+        question_detached: "no gradient reaches x",
     },
     names="import torch",
 )

@@ -75,7 +75,10 @@ def check_equal_scores(f):
 def check_labels_matter(f):
     logits_BLV, labels_BL = random_scores(2, 5, 7)
     same = torch.equal(f(logits_BLV, labels_BL), f(logits_BLV, (labels_BL + 1) % 7))
-    refuse_unless(not same, "other labels give the same losses; `labels_BL` says which token counts in each cell")
+    refuse_unless(
+        not same,
+        "other labels give the same losses; `labels_BL` says which token counts in each cell",
+    )
 
 
 def check_shift(f):
@@ -105,7 +108,10 @@ def check_single_scores(f):
 def check_large(f):
     logits_BLV = torch.tensor([[[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4]]])
     labels_BL = torch.tensor([[1, 0]])
-    loss_BL, right_BL = f(logits_BLV, labels_BL), losses.stablemax_cross_entropy(logits_BLV, labels_BL)
+    loss_BL, right_BL = (
+        f(logits_BLV, labels_BL),
+        losses.stablemax_cross_entropy(logits_BLV, labels_BL),
+    )
     refuse_unless(
         torch.allclose(loss_BL.float(), right_BL, rtol=1e-3),
         f"with scores of 10,000 and -10,000 the loss is {float(loss_BL[0, 0]):.2f}, and {float(right_BL[0, 0]):.2f} is "
@@ -119,7 +125,10 @@ def check_gradient(f):
     for row in (logits_BLV, values.repeat(2, 3, 1)):
         yours, right = (row.clone().requires_grad_() for _ in range(2))
         loss_BL = f(yours, labels_BL)
-        refuse_unless(loss_BL.requires_grad, "no gradient flows from the loss to the scores; nothing could be learned")
+        refuse_unless(
+            loss_BL.requires_grad,
+            "no gradient flows from the loss to the scores; nothing could be learned",
+        )
         loss_BL.sum().backward()
         losses.stablemax_cross_entropy(right, labels_BL).sum().backward()
         odd = ~yours.grad.isfinite()
@@ -139,19 +148,39 @@ def check_gradient(f):
 
 
 def check_type(f):
+    """Scores in bfloat16, as autocast makes them: the loss, and what comes back, as exact as from float32."""
     logits_BLV, labels_BL = random_scores(2, 3, 5)
-    dtype = f(logits_BLV.bfloat16(), labels_BL).dtype
+    yours, right = (logits_BLV.bfloat16().requires_grad_() for _ in range(2))
+    loss_BL, right_BL = f(yours, labels_BL), losses.stablemax_cross_entropy(right, labels_BL)
     refuse_unless(
-        dtype in (torch.float32, torch.float64),
-        f"scores in bfloat16 give a loss in {dtype}, with two or three digits; turn the scores into float32 first",
+        loss_BL.dtype == torch.float32,
+        f"scores in bfloat16 give a loss in {loss_BL.dtype}; turn the scores into float32 first, and keep to it",
+    )
+    refuse_unless(
+        torch.allclose(loss_BL, right_BL, rtol=1e-4),
+        "scores in bfloat16 give a loss with two or three digits; turn them into float32 before anything else",
+    )
+    refuse_unless(
+        loss_BL.requires_grad,
+        "no gradient flows back to scores in bfloat16; turn them into float32 attached",
+    )
+    for loss in (loss_BL, right_BL):
+        loss.sum().backward()
+    refuse_unless(
+        torch.allclose(yours.grad, right.grad, rtol=0.05, atol=0.01),
+        "the gradient that comes back to scores in bfloat16 is another one",
     )
 
 
 def check_values(f, logits_BLV, labels_BL):
-    loss_BL, right_BL = f(logits_BLV, labels_BL).float(), losses.stablemax_cross_entropy(logits_BLV, labels_BL)
+    loss_BL, right_BL = (
+        f(logits_BLV, labels_BL).float(),
+        losses.stablemax_cross_entropy(logits_BLV, labels_BL),
+    )
     shapes = [list(tensor.shape) for tensor in (logits_BLV, loss_BL, right_BL)]
     refuse_unless(
-        shapes[1] == shapes[2], f"scores of shape {shapes[0]} give a result of shape {shapes[1]}; {shapes[2]} is right"
+        shapes[1] == shapes[2],
+        f"scores of shape {shapes[0]} give a result of shape {shapes[1]}; {shapes[2]} is right",
     )
     refuse_unless(
         torch.allclose(loss_BL, right_BL, rtol=1e-3, atol=1e-5),
@@ -250,6 +279,18 @@ def label_of_the_first_cell(logits_BLV, labels_BL):
     return -picked(s / s.sum(-1, keepdim=True), labels_BL[:, :1].expand_as(labels_BL)).log()
 
 
+def rounded_first(logits_BLV, labels_BL):
+    s = s_of(logits_BLV)
+    return -picked(s / s.sum(-1, keepdim=True), labels_BL).log().float()
+
+
+def cut_off_from_bfloat16(logits_BLV, labels_BL):
+    with torch.no_grad():
+        a = logits_BLV.float()  # of float32 that is the same tensor
+    s = s_of(a)
+    return -picked(s / s.sum(-1, keepdim=True), labels_BL).log()
+
+
 EXERCISE = Code(
     number="5.1",
     title="stablemax_cross_entropy",
@@ -278,9 +319,11 @@ EXERCISE = Code(
         negatives_cut_off: "scores below 0",
         inside_the_logarithm: "add nothing to the probability",
         both_branches: "divides by zero there",
-        without_gradient: "no gradient flows",
+        without_gradient: "no gradient flows from the loss",
         sum_detached: "the gradient that comes back from it is another one",
-        type_kept: "scores in bfloat16",
+        type_kept: "scores in bfloat16 give a loss in",
+        rounded_first: "with two or three digits",
+        cut_off_from_bfloat16: "no gradient flows back to scores in bfloat16",
         labels_ignored: "other labels give the same losses",
         label_of_the_first_cell: "that cell's own token",
     },

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from trm_minimal import halting
 from trm_minimal.classroom.exercise import Code, Refused, refuse_unless
+from trm_minimal.classroom.watched import shown
 from trm_minimal.halting import Carry, empty_carry
 
 STATEMENT = """
@@ -26,16 +27,17 @@ def refill(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 class FakeModel:
-    """Has starting states like a model's: one vector for y and one for z, expanded, so nobody can write into them."""
+    """Has starting states like a model's, others in each row; expanded, so nobody can write into them."""
 
     def __init__(self, length: int):
-        self.length, self.generators = length, []
+        self.length, self.generators, self.asked = length, [], []
 
     def initial_states(self, inputs_BL: Tensor, generator=None) -> tuple[Tensor, Tensor]:
         self.generators.append(generator)
+        self.asked.append(len(inputs_BL))
         like = (len(inputs_BL), PREFIX + self.length, WIDTH)
-        vectors = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -3.0])
-        return vectors[0].expand(like), vectors[1].expand(like)
+        starts_B11 = torch.arange(1.0, len(inputs_BL) + 1).view(-1, 1, 1)
+        return starts_B11.expand(like), -starts_B11.expand(like)
 
 
 def old_carry(B: int, L: int, halted: list[bool]) -> Carry:
@@ -58,7 +60,12 @@ def new_puzzles(B: int, L: int) -> tuple[Tensor, Tensor]:
 
 
 def probe(f):
-    for L, halted in ((4, [False, True, False, True, True]), (1, [False, False, True]), (3, [True]), (3, [False] * 2)):
+    for L, halted in (
+        (4, [False, True, False, True, True]),
+        (1, [False, False, True]),
+        (3, [True]),
+        (3, [False] * 2),
+    ):
         check_slots(f, L, halted)
     check_first_refill(f)
 
@@ -66,25 +73,33 @@ def probe(f):
 def check_slots(f, L, halted):
     B, model, generator = len(halted), FakeModel(L), torch.Generator()
     old, (inputs_BL, labels_BL) = old_carry(B, L, halted), new_puzzles(B, L)
-    before, fresh = [part.clone() for part in old], empty_carry(FakeModel(L), inputs_BL, labels_BL)
+    fresh, state = empty_carry(FakeModel(L), inputs_BL, labels_BL), generator.get_state()
     new = f(model, old, inputs_BL, labels_BL, generator)
 
     refuse_unless(new is not None, "it returns nothing; it should return a Carry")
     refuse_unless(
-        isinstance(new, Carry), f"it returns a {type(new).__name__}; a Carry, with its named fields, is wanted"
+        isinstance(new, Carry),
+        f"it returns a {type(new).__name__}; a Carry, with its named fields, is wanted",
     )
-    for name, part, earlier in zip(Carry._fields, old, before, strict=True):
-        refuse_unless(
-            torch.equal(part, earlier), f"it writes into the carry that it was given ({name}); make new tensors"
-        )
-    for name in Carry._fields[:5]:
-        shape, right = (list(getattr(carry, name).shape) for carry in (new, old))
+    for name, part, was in zip(Carry._fields, new, old, strict=True):
+        refuse_unless(isinstance(part, Tensor), f"{name} is {shown(part)}; each field of a Carry is a tensor")
+        shape, right = list(part.shape), list(was.shape)
         refuse_unless(shape == right, f"{name} comes out with shape {shape}; {right} went in")
+        refuse_unless(part.dtype == was.dtype, f"{name} comes out as {part.dtype}; {was.dtype} went in")
+    refuse_unless(
+        set(model.asked) <= {B},
+        f"it asks for the starting states of {min(model.asked, default=0)} puzzles, but there are {B} slots, and each "
+        "starts from one of its own; hand in all of inputs_BL",
+    )
     mine = {name: origins(getattr(new, name), getattr(fresh, name), getattr(old, name)) for name in Carry._fields[:5]}
     check_origins(mine, halted, new)
     refuse_unless(
         not any(halted) or set(model.generators) == {generator},
         "it does not hand `generator` on to the starting states: random ones could not be repeated",
+    )
+    refuse_unless(
+        torch.equal(generator.get_state(), state),
+        "it seeds the generator or draws from it; only the starting states do that",
     )
 
 
@@ -102,7 +117,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
         return
     turned = ["old" if gone else "new" for gone in halted]
     refuse_unless(
-        mine["inputs"] != turned, "the two cases are exchanged: it refills the slots that go on, and no others"
+        mine["inputs"] != turned,
+        "the two cases are exchanged: it refills the slots that go on, and no others",
     )
     for b, gone in enumerate(halted):
         here = {name: where[b] for name, where in mine.items()}
@@ -113,10 +129,16 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
                 here["inputs"] != "odd" or not 0 <= row < len(halted),
                 f"{slot} takes row {row} of the new puzzles; it should take row {b}, as every slot has its own",
             )
-            refuse_unless(here["inputs"] == "new", f"{slot} has halted, but it does not get the puzzle of its row")
-            refuse_unless(here["labels"] == "new", f"{slot} gets a new puzzle, but not the solution that belongs to it")
             refuse_unless(
-                (here["y"], here["z"]) != ("odd", "odd") or float(new.y[b, 0, 0]) != -1.0,
+                here["inputs"] == "new",
+                f"{slot} has halted, but it does not get the puzzle of its row",
+            )
+            refuse_unless(
+                here["labels"] == "new",
+                f"{slot} gets a new puzzle, but not the solution that belongs to it",
+            )
+            refuse_unless(
+                (here["y"], here["z"]) != ("odd", "odd") or float(new.y[b, 0, 0]) >= 0,
                 "y starts as z should, and z as y: initial_states returns (y, z)",
             )
             for state in "yz":
@@ -131,7 +153,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
             )
         else:
             refuse_unless(
-                here["inputs"] == "old", f"{slot} has not halted, yet it loses its puzzle in the middle of it"
+                here["inputs"] == "old",
+                f"{slot} has not halted, yet it loses its puzzle in the middle of it",
             )
             refuse_unless(
                 here["labels"] == "old",
@@ -140,7 +163,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
             for state in "yz":
                 refuse_unless(here[state] == "old", f"{slot} has not halted, yet it forgets its {state}")
             refuse_unless(
-                here["steps"] == "old", f"{slot} goes on, yet its steps are counted from 0 again; it might never end"
+                here["steps"] == "old",
+                f"{slot} goes on, yet its steps are counted from 0 again; it might never end",
             )
     raise Refused("some slot holds neither its old row nor the new one")
 
@@ -194,7 +218,11 @@ def steps_kept(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 def steps_cleared(model, carry, inputs_BL, labels_BL, generator=None):
-    return chosen(carry, empty_carry(model, inputs_BL, labels_BL, generator), steps=torch.zeros_like(carry.steps))
+    return chosen(
+        carry,
+        empty_carry(model, inputs_BL, labels_BL, generator),
+        steps=torch.zeros_like(carry.steps),
+    )
 
 
 def states_kept(model, carry, inputs_BL, labels_BL, generator=None):
@@ -235,6 +263,18 @@ def plain_tuple(model, carry, inputs_BL, labels_BL, generator=None):
     return tuple(chosen(carry, empty_carry(model, inputs_BL, labels_BL, generator)))
 
 
+def one_start_for_all(model, carry, inputs_BL, labels_BL, generator=None):
+    y_BLD, z_BLD = (state.expand_as(carry.y) for state in model.initial_states(inputs_BL[:1], generator))
+    fresh = empty_carry(FakeModel(inputs_BL.shape[1]), inputs_BL, labels_BL)
+    return chosen(carry, fresh._replace(y=y_BLD, z=z_BLD))
+
+
+def seeded_inside(model, carry, inputs_BL, labels_BL, generator=None):
+    if generator:
+        generator.manual_seed(0)
+    return halting.refill(model, carry, inputs_BL, labels_BL, generator)
+
+
 EXERCISE = Code(
     number="5.2",
     title="refill",
@@ -264,7 +304,9 @@ EXERCISE = Code(
         states_cleared: "yet it forgets",
         states_exchanged: "initial_states returns (y, z)",
         generator_forgotten: "does not hand `generator` on",
-        in_place: "writes into the carry",
+        one_start_for_all: "each starts from one of its own",
+        seeded_inside: "it seeds the generator",
+        in_place: "it changes `carry`",
         rows_dropped: "comes out with shape",
         empty_carry_forgotten: "is not filled with the new puzzles",
         plain_tuple: "it returns a tuple",

@@ -31,10 +31,14 @@ def reference():
 
 
 def two_nets() -> tuple[nn.Module, nn.Module]:
-    """(shadow, model): the same parts with different numbers; the shadow wants no gradients, as an average."""
+    """(shadow, model): the same parts with different numbers.
+
+    The shadow wants no gradients, as an average, and the last part of the model is frozen.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         shadow, model = (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, bias=False)).double() for _ in range(2))
+    model[1].requires_grad_(False)
     return shadow.requires_grad_(False), model
 
 
@@ -49,11 +53,22 @@ def close(a: Tensor, b: Tensor) -> bool:
 def probe(f):
     shadow, model = two_nets()
     old, weight, decay = numbers(shadow).clone(), numbers(model).clone(), 0.9
+    parts, places = list(shadow.parameters()), [part.data_ptr() for part in shadow.parameters()]
     f(shadow, model, decay)
     refuse_unless(
-        close(numbers(model), weight), "it changes the model's own weights; training must not feel the average"
+        close(numbers(model), weight),
+        "it changes the model's own weights; training must not feel the average",
     )
     check_result(numbers(shadow), old, weight, decay)
+    refuse_unless(
+        [id(part) for part in shadow.parameters()] == [id(part) for part in parts],
+        "it puts new parameters into the shadow; change the numbers of the old ones, in place",
+    )
+    refuse_unless(
+        [part.data_ptr() for part in parts] == places,
+        "it gives the shadow's parameters new memory, as `old.data = ...` does; change the numbers in place, as "
+        "`old.mul_(decay)` does",
+    )
     check_graph(f, shadow, model)
 
     for decay in (0.5, 0.98, 1.0, 0.0):  # from there on, several times
@@ -76,7 +91,10 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
         not same_now.all(),
         "the shadow has not changed at all; a new tensor under an old name leaves the parameter as it was",
     )
-    refuse_unless(not same_now.any(), f"{int(same_now.sum())} of {len(now)} numbers stay as they were; go through all")
+    refuse_unless(
+        not same_now.any(),
+        f"{int(same_now.sum())} of {len(now)} numbers stay as they were; go through all",
+    )
     change = (now - old) / (weight - old)
     told = f"with decay {decay} a number goes from {old[0]:.2f} to {now[0]:.2f}, where the model has {weight[0]:.2f}"
     refuse_unless(not close(now, weight), f"{told}: it is copied, not averaged")
@@ -85,7 +103,8 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
         f"{told}: the two shares are exchanged; the old keeps {decay}",
     )
     refuse_unless(
-        not close(now, decay * old + weight), f"{told}: the shares are {decay} and 1; they must add up to one"
+        not close(now, decay * old + weight),
+        f"{told}: the shares are {decay} and 1; they must add up to one",
     )
     refuse_unless(
         close(now, decay * old + (1 - decay) * weight),
@@ -96,13 +115,14 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
 def check_graph(f, shadow: nn.Module, model: nn.Module):
     odd = [weight for weight in shadow.parameters() if weight.requires_grad or weight.grad_fn is not None]
     refuse_unless(
-        not odd, "the shadow keeps a graph of how it was computed, which grows with every update; switch gradients off"
+        not odd,
+        "the shadow keeps a graph of how it was computed, which grows with every update; switch gradients off",
     )
-    trainable, model = (module.requires_grad_(True) for module in two_nets())
-    f(trainable, model, 0.9)  # an error here is told as it is
+    trainable, model = two_nets()
+    f(trainable.requires_grad_(True), model, 0.9)  # an error here is told as it is
     refuse_unless(
-        all(weight.requires_grad for weight in model.parameters()),
-        "the model's weights do not want gradients any more; training would stop",
+        [weight.requires_grad for weight in model.parameters()] == [True, True, False],
+        "the model's weights do not want gradients as before; training would stop",
     )
 
 
@@ -159,6 +179,25 @@ def model_frozen(shadow, model, decay):
     moved(shadow, model, decay, 1 - decay)
 
 
+def only_what_is_trained(shadow, model, decay):
+    with torch.no_grad():
+        for old, new in zip(shadow.parameters(), model.parameters(), strict=True):
+            if new.requires_grad:
+                old.mul_(decay).add_(new, alpha=1 - decay)
+
+
+def new_memory(shadow, model, decay):
+    for old, new in zip(shadow.parameters(), model.parameters(), strict=True):
+        old.data = decay * old.data + (1 - decay) * new.data
+
+
+def new_parameters(shadow, model, decay):
+    for old, new in zip(list(shadow), model, strict=True):
+        for name, weight in list(old.named_parameters()):
+            mean = decay * weight.detach() + (1 - decay) * new.get_parameter(name).detach()
+            setattr(old, name, nn.Parameter(mean, requires_grad=False))
+
+
 EXERCISE = Code(
     number="5.4",
     title="ema_update",
@@ -181,10 +220,13 @@ EXERCISE = Code(
         copied: "it is copied, not averaged",
         roles_exchanged: "the model's own weights",
         not_in_place: "has not changed at all",
-        first_only: "numbers stay as they were",
+        first_only: "12 of 24 numbers stay",
         with_a_graph: "keeps a graph",
         half_of_the_way: "is right",
         decay_fixed: "the shadow is another one",
-        model_frozen: "do not want gradients any more",
+        model_frozen: "do not want gradients as before",
+        only_what_is_trained: "8 of 24 numbers stay",
+        new_memory: "new memory",
+        new_parameters: "new parameters",
     },
 )

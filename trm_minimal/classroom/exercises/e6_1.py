@@ -11,8 +11,8 @@ scale and goes backward; makes the gradients their true size again; shortens the
 if it is longer; lets the scaler step, which leaves the step out after an overflow; lets the scaler adjust its scale;
 and clears the gradients. It returns nothing.
 
-You need `scaler.scale(loss)`, `scaler.unscale_(optimizer)`, `nn.utils.clip_grad_norm_(parameters, clip)`,
-`scaler.step(optimizer)` and `scaler.update()`. A scaler that is switched off, as for float32, takes the same calls and
+You need, by the alphabet, `nn.utils.clip_grad_norm_(parameters, clip)`, `scaler.scale(loss)`, `scaler.step(optimizer)`,
+`scaler.unscale_(optimizer)` and `scaler.update()`. A scaler that is switched off, as for float32, takes the same calls and
 changes nothing.
 """
 SCALE = 1024.0
@@ -45,7 +45,8 @@ class Watched(torch.amp.GradScaler):
     def note(self, what: str) -> None:
         self.tape.append((what, gradient(self.model)))
         refuse_unless(
-            self.tape[0][0] == "scale", "the loss goes backward as it is; scaler.scale(loss) is what should go backward"
+            self.tape[0][0] == "scale",
+            "the loss goes backward as it is; scaler.scale(loss) is what should go backward",
         )
 
     def scale(self, outputs):
@@ -71,11 +72,8 @@ class Watched(torch.amp.GradScaler):
 
     def update(self, new_scale=None):
         self.note("update")
-        refuse_unless(
-            any(what == "step" for what, _ in self.tape),
-            "scaler.update() comes before scaler.step(): the scale is adjusted when the step has been tried",
-        )
-        super().update(new_scale)
+        if "step" in [what for what, _ in self.tape]:  # else it is refused, once all calls are known
+            super().update(new_scale)
 
 
 class WatchedSGD(torch.optim.SGD):
@@ -104,8 +102,14 @@ def scene(enabled: bool = True) -> tuple[nn.Module, WatchedSGD, Watched, Tensor]
     """(model, optimizer, scaler, inputs), the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model, inputs = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), torch.randn(5, 3)
-    optimizer, scaler = WatchedSGD(model.parameters(), lr=0.1), Watched(model, init_scale=SCALE, enabled=enabled)
+        model, inputs = (
+            nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)),
+            torch.randn(5, 3),
+        )
+    optimizer, scaler = (
+        WatchedSGD(model.parameters(), lr=0.1),
+        Watched(model, init_scale=SCALE, enabled=enabled),
+    )
     optimizer.scaler = scaler
     return model, optimizer, scaler, inputs
 
@@ -117,19 +121,25 @@ def loss_of(model: nn.Module, inputs: Tensor, size: float) -> Tensor:
 def probe(f):
     for clip in (0.5, 2.0):
         check_calls(f, clip)
+    check_short(f)
     check_overflow(f)
     check_several(f)
 
 
 def check_calls(f, clip):
     model, optimizer, scaler, inputs = scene()
-    true = torch.cat([g.flatten() for g in torch.autograd.grad(loss_of(model, inputs, 30.0), list(model.parameters()))])
-    before = numbers(model)
+    with torch.enable_grad():
+        shares = torch.autograd.grad(loss_of(model, inputs, 30.0), list(model.parameters()))
+    true, before = torch.cat([share.flatten() for share in shares]), numbers(model)
     f(model, optimizer, scaler, loss_of(model, inputs, 30.0), clip)
     calls = [what for what, _ in scaler.tape]
     at = dict(scaler.tape)
     refuse_unless(calls != [], "it never asks the scaler for anything")
     refuse_unless("step" in calls, "it never lets the scaler step, so the weights stay as they are")
+    refuse_unless(
+        "update" not in calls[: calls.index("step")],
+        "scaler.update() comes before scaler.step(): the scale is adjusted when the step has been tried",
+    )
     grown = at["step"].norm() / true.norm()
     refuse_unless(
         "unscale_" in calls,
@@ -146,29 +156,55 @@ def check_calls(f, clip):
         f"the gradient goes into the step with its full length {length:.1f}, though clip is {clip}",
     )
     straight = torch.allclose(at["step"] / length, true / true.norm(), atol=1e-4)
-    refuse_unless(straight, "the clipped gradient points elsewhere; all its numbers shrink by one common factor")
+    refuse_unless(
+        straight,
+        "the clipped gradient points elsewhere; all its numbers shrink by one common factor",
+    )
     refuse_unless(
         abs(length - clip) < 0.01 * clip,
         f"with clip = {clip} the gradient goes into the step with the length {length:.2f} ({grown:.3f} of its own)",
     )
     refuse_unless(
-        "update" in calls, "scaler.update() is missing: the scale would never change, and the next step would fail"
+        "update" in calls,
+        "scaler.update() is missing: the scale would never change, and the next step would fail",
     )
     now = gradient(model)
     refuse_unless(
-        now is None or not now.any(), "the gradients are still there afterwards, and the next backward adds to them"
+        now is None or not now.any(),
+        "the gradients are still there afterwards, and the next backward adds to them",
     )
     moved = torch.allclose(numbers(model), before - 0.1 * at["step"], atol=1e-5)
-    refuse_unless(moved and len(calls) == 4, f"it calls the scaler's {', '.join(calls)}: four calls, once each, do it")
+    refuse_unless(
+        moved and len(calls) == 4,
+        f"it calls the scaler's {', '.join(calls)}: four calls, once each, do it",
+    )
+
+
+def check_short(f):
+    """A gradient that is not longer than clip goes into the step as it is."""
+    model, optimizer, scaler, inputs = scene()
+    f(model, optimizer, scaler, loss_of(model, inputs, 1.0), 1e3)
+    length = dict(scaler.tape)["step"].norm()
+    refuse_unless(
+        length < 900,
+        f"a gradient shorter than clip = 1,000 is lengthened to {length:,.0f}; only a longer one is changed",
+    )
 
 
 def check_overflow(f):
     model, optimizer, scaler, inputs = scene()
     before = numbers(model)
     f(model, optimizer, scaler, loss_of(model, inputs, float("inf")), 1.0)
+    refuse_unless(
+        "step" in [what for what, _ in scaler.tape],
+        "after an overflow it leaves out scaler.step by itself; call it always, since the scaler knows best when to skip",
+    )
     refuse_unless(torch.equal(numbers(model), before), "after an overflow the weights must stay as they are")
     halved = scaler.get_scale() == SCALE / 2
-    refuse_unless(halved, f"after an overflow the scale is {scaler.get_scale():.0f}; half of {SCALE:.0f} is right")
+    refuse_unless(
+        halved,
+        f"after an overflow the scale is {scaler.get_scale():.0f}; half of {SCALE:.0f} is right",
+    )
 
 
 def check_several(f):
@@ -182,7 +218,8 @@ def check_several(f):
             results.append(numbers(model))
         state = "on" if enabled else "off"
         refuse_unless(
-            torch.allclose(*results, atol=1e-5), f"after three updates with the scaler {state} the weights are others"
+            torch.allclose(*results, atol=1e-5),
+            f"after three updates with the scaler {state} the weights are others",
         )
 
 
@@ -288,6 +325,26 @@ def clears_too_early(model, optimizer, scaler, loss, clip):
     scaler.update()
 
 
+def always_to_clip(model, optimizer, scaler, loss, clip):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    length = nn.utils.clip_grad_norm_(model.parameters(), clip)
+    for weight in model.parameters():
+        weight.grad.mul_(clip / length.clamp(max=clip))
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+
+
+def skips_by_itself(model, optimizer, scaler, loss, clip):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    if nn.utils.clip_grad_norm_(model.parameters(), clip).isfinite():
+        scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+
+
 EXERCISE = Code(
     number="6.1",
     title="one update in mixed precision",
@@ -316,6 +373,8 @@ EXERCISE = Code(
         steps_by_itself: "ask the scaler",
         never_updates: "the scale would never change",
         updates_first: "has been tried",
+        always_to_clip: "is lengthened to",
+        skips_by_itself: "leaves out scaler.step by itself",
         never_clears: "the next backward adds",
         clears_too_early: "the gradients are gone",
     },

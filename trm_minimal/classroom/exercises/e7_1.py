@@ -3,6 +3,7 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.watched import shown
 from trm_minimal.lab.records import score
 
 STATEMENT = """
@@ -24,12 +25,14 @@ def probe(f):
     for successes, n in CASES:
         check_case(f, successes, n, 1.96)
     refuse_unless(
-        close(f(7, 10), f(7, 10, 1.96)), "without z it gives another interval than with z = 1.96, the default"
+        close(f(7, 10), f(7, 10, 1.96)),
+        "without z it gives another interval than with z = 1.96, the default",
     )
     for z in (1.0, 2.576):
         got = f(7, 10, z)
         refuse_unless(
-            not close(got, f(7, 10, 1.96)), f"z = {z} gives the interval of z = 1.96; use the z that is given"
+            not close(got, f(7, 10, 1.96)),
+            f"z = {z} gives the interval of z = 1.96; use the z that is given",
         )
         check_case(f, 7, 10, z)
 
@@ -43,7 +46,7 @@ def check_case(f, successes, n, z):
     here = f"{successes} of {n} with z = {z}"
     refuse_unless(got is not None, "it returns nothing; it should return (low, high)")
     pair = isinstance(got, (tuple, list)) and len(got) == 2
-    refuse_unless(pair, f"it returns {got!r}; a pair (low, high) is wanted")
+    refuse_unless(pair, f"it returns {shown(got)}; a pair (low, high) is wanted")
     told = f"{here}: it says {got[0]:.3f} to {got[1]:.3f}"
     refuse_unless(not close(got, right[::-1]) or got[0] == got[1], f"{told}: the two ends are exchanged")
     p = successes / n
@@ -53,7 +56,10 @@ def check_case(f, successes, n, z):
         f"{told}. That is the plain interval around p; it has no width where all are solved. Wilson's is wanted",
     )
     middle, half = (right[0] + right[1]) / 2, (right[1] - right[0]) / 2
-    refuse_unless(not close(got, (middle, half)), f"{told}: those are the middle and the half width, not the two ends")
+    refuse_unless(
+        not close(got, (middle, half)),
+        f"{told}: those are the middle and the half width, not the two ends",
+    )
     shrink = 1 + z * z / n
     refuse_unless(
         not close(got, (middle * shrink - half * shrink, middle * shrink + half * shrink)),
@@ -68,7 +74,15 @@ def check_case(f, successes, n, z):
         not close(got, (middle - rough, middle + rough)) and not close(got, clipped(middle, rough)),
         f"{told}: far too wide. Under the root the second term has n squared below the line",
     )
-    refuse_unless(close(got, right), f"{told}; {right[0]:.3f} to {right[1]:.3f} is right")
+    rounded = all(abs(mine - exact) < 6e-3 and round(mine, 6) == mine for mine, exact in zip(got, right, strict=True))
+    refuse_unless(
+        close(got, right) or not rounded,
+        f"{here}: it says {got[0]} to {got[1]}, which is rounded; return the numbers as they come",
+    )
+    refuse_unless(
+        close(got, right),
+        f"{here}: it says {got[0]:.6f} to {got[1]:.6f}; {right[0]:.6f} to {right[1]:.6f} is right",
+    )
 
 
 def clipped(middle, half):
@@ -124,6 +138,10 @@ def half_without_z(successes, n, z=1.96):
     return middle - half / z, middle + half / z
 
 
+def rounded(successes, n, z=1.96):
+    return tuple(round(end, 3) for end in score.interval(successes, n, z))
+
+
 EXERCISE = Code(
     number="7.1",
     title="interval",
@@ -149,6 +167,7 @@ EXERCISE = Code(
         z_ignored: "use the z that is given",
         another_default: "the default",
         half_without_z: "is right",
+        rounded: "as they come",
     },
     names="import math",
 )

@@ -42,8 +42,19 @@ def boards(cells: int, mistakes: list[int]):
 def probe(f):
     check_one(f, 81, 79, "one right cell is enough for it")
     check_one(f, 81, 30, "a puzzle with more than half of its cells right still counts as solved")
-    check_one(f, 900, 1, "a bar of 99 % lets wrong boards pass when they are large")
-    for cells, mistakes in ((81, [0, 1, 30, 0, 81, 2, 40]), (16, [0, 16, 1, 0, 9, 0, 3]), (900, [1, 0, 3, 4, 0, 1, 0])):
+    for cells in (900, 1_000_000):
+        check_one(
+            f,
+            cells,
+            1,
+            "a bar of 99 %, or of any share, lets wrong boards pass when they are large",
+        )
+    check_exchanged(f)
+    for cells, mistakes in (
+        (81, [0, 1, 30, 0, 81, 2, 40]),
+        (16, [0, 16, 1, 0, 9, 0, 3]),
+        (900, [1, 0, 3, 4, 0, 1, 0]),
+    ):
         check_bins(f, cells, mistakes)
 
 
@@ -52,9 +63,20 @@ def check_one(f, cells, wrong, fault):
     found = f(*boards(cells, [wrong]), torch.tensor([25]), [(20, 30)])
     refuse_unless(found is not None, "it returns nothing; it should return a list with a pair for each bin")
     solved = found[0][0]
-    told = f"one board of {cells} cells, {wrong} of them wrong: it says {solved} of 1 solved"
+    told = f"one board of {cells:,} cells, {wrong} of them wrong: it says {solved} of 1 solved"
     refuse_unless(solved <= 1, f"{told}; those are cells, and whole puzzles are wanted")
     refuse_unless(solved != 1, f"{told}: {fault}")
+
+
+def check_exchanged(f):
+    """Two cells with each other's digit: the sums agree, the boards do not."""
+    tokens_NL, labels_NL = boards(81, [0])
+    tokens_NL[0, :2] = labels_NL[0, [1, 0]]
+    ((solved, _),) = f(tokens_NL, labels_NL, torch.tensor([25]), [(20, 30)])
+    refuse_unless(
+        solved == 0,
+        "a board with two digits exchanged counts as solved: the sums agree; compare cell by cell",
+    )
 
 
 def check_bins(f, cells, mistakes):
@@ -71,10 +93,14 @@ def check_bins(f, cells, mistakes):
         told = f"{here}: its {there} puzzles have {inside} wrong cells. It says {solved} of {count}"
         refuse_unless(solved == solved, f"{here}: nan; an empty bin is (0, 0)")
         refuse_unless(count != len(mistakes), f"{told}: it counts the puzzles of all bins in each")
-        refuse_unless(count == there, f"{told}: a puzzle at an edge of the bin gets lost; both ends belong to it")
+        refuse_unless(
+            count == there,
+            f"{told}: a puzzle at an edge of the bin gets lost; both ends belong to it",
+        )
         share = truly / there if there else 0
         refuse_unless(
-            solved == truly or solved != share, f"{told}: that is a share, and the number of puzzles right is wanted"
+            solved == truly or solved != share,
+            f"{told}: that is a share, and the number of puzzles right is wanted",
         )
         cells_right = sum(1 - wrong / cells for wrong in inside)
         refuse_unless(
@@ -133,6 +159,14 @@ def empty_is_nan(tokens_NL, labels_NL, values_N, bins):
     return [(float(right_N[inside_N].mean()) * int(inside_N.sum()), int(inside_N.sum())) for inside_N in within]
 
 
+def sums_compared(tokens_NL, labels_NL, values_N, bins):
+    return whole(tokens_NL.sum(1) == labels_NL.sum(1), values_N, bins)
+
+
+def nearly_all(tokens_NL, labels_NL, values_N, bins):
+    return whole((tokens_NL == labels_NL).double().mean(1) >= 0.999, values_N, bins)
+
+
 EXERCISE = Code(
     number="7.2",
     title="a splendid score",
@@ -151,7 +185,9 @@ EXERCISE = Code(
     wrong={
         exact_by_bin: "more than half of its cells",
         shares_added: "it adds up shares of cells",
-        ninety_nine: "a bar of 99 %",
+        ninety_nine: "one board of 900 cells, 1 of them wrong",
+        nearly_all: "one board of 1,000,000 cells, 1 of them wrong",
+        sums_compared: "two digits exchanged",
         one_cell: "one right cell is enough",
         cells_counted: "those are cells",
         edge_lost: "gets lost",

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.watched import shown
 
 STATEMENT = """
 Write `settle_time(tokens_KNL)`. It gets the decoded answers of a whole run: K moments, N puzzles, L cells, as numbers
@@ -27,7 +28,14 @@ def reference():
     return settle_time
 
 
-CELLS = ((3, 3, 3, 3, 3), (0, 1, 1, 1, 1), (2, 1, 2, 1, 1), (1, 1, 1, 1, 2), (2, 2, 1, 2, 2), (1, 5, 4, 3, 3))
+CELLS = (
+    (3, 3, 3, 3, 3),
+    (0, 1, 1, 1, 1),
+    (2, 1, 2, 1, 1),
+    (1, 1, 1, 1, 2),
+    (2, 2, 1, 2, 2),
+    (1, 5, 4, 3, 3),
+)
 
 
 def probe(f):
@@ -38,9 +46,7 @@ def probe(f):
     generator = torch.Generator().manual_seed(8)
     for shape in ((7, 4, 3), (2, 3, 5), (1, 2, 2)):
         tokens_KNL = torch.randint(0, 3, shape, generator=generator).to(torch.uint8)
-        before = tokens_KNL.clone()
         got, right = shaped(f(tokens_KNL), shape[1:]), reference()(tokens_KNL)
-        refuse_unless(torch.equal(tokens_KNL, before), "it writes into the tokens that it was given")
         refuse_unless(
             torch.equal(got, right),
             f"with {shape[0]} moments of {shape[1]} puzzles another time comes out than the right one",
@@ -48,11 +54,15 @@ def probe(f):
 
 
 def shaped(got, shape) -> Tensor:
-    refuse_unless(isinstance(got, Tensor), f"it returns {got!r}; a tensor [N, L] is wanted")
+    refuse_unless(isinstance(got, Tensor), f"it returns {shown(got)}; a tensor [N, L] is wanted")
     refuse_unless(
-        tuple(got.shape) == tuple(shape), f"it returns a tensor of shape {tuple(got.shape)}; {tuple(shape)} is wanted"
+        tuple(got.shape) == tuple(shape),
+        f"it returns a tensor of shape {tuple(got.shape)}; {tuple(shape)} is wanted",
     )
-    refuse_unless(got.dtype == torch.long, f"the times have type {got.dtype}; whole numbers, torch.long, are wanted")
+    refuse_unless(
+        got.dtype == torch.long,
+        f"the times have type {got.dtype}; whole numbers, torch.long, are wanted",
+    )
     return got
 
 

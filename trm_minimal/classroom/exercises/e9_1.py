@@ -6,6 +6,7 @@ from statistics import NormalDist, mean, pstdev, stdev
 from scipy.stats import t
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.watched import explained, shown
 from trm_minimal.lab.studies import compare
 from trm_minimal.lab.studies.compare import Difference
 
@@ -32,18 +33,26 @@ def numbers(found) -> tuple:
     refuse_unless(found is not None, "it returns nothing; a Difference is wanted")
     refuse_unless(
         isinstance(found, tuple) and getattr(found, "_fields", ()) == ("mean", "low", "high", "n"),
-        f"it returns {found!r}; a Difference, with mean, low, high and n, is wanted",
+        f"it returns {shown(found)}; a Difference, with mean, low, high and n, is wanted",
     )
     return tuple(float(part) for part in found)
 
 
 def probe(f):
-    check_pairs(f, OURS, THEIRS)
+    with explained(
+        KeyError,
+        "it asks for a seed that only one of the two has ({error}); skip what is not in both",
+    ):
+        check_pairs(f, OURS, THEIRS)
+    check_pairs(f, {0: 0.2, 1: 0.0, 2: 0.5}, {0: 0.0, 1: 0.1, 2: 0.1})
     check_pairs(f, {seed: 0.5 + 0.01 * seed**2 for seed in range(6)}, dict.fromkeys(range(6), 0.5))
     check_pairs(f, {3: 0.25, 4: 0.85}, {4: 0.5, 3: 0.5})
     for ours, theirs, n in (({0: 0.6, 1: 0.9}, {0: 0.5}, 1), ({0: 0.6}, {1: 0.5}, 0), ({}, {}, 0)):
-        value, low, high, count = numbers(f(dict(ours), dict(theirs)))
-        refuse_unless(count == n, f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs; {n} is right")
+        value, low, high, count = numbers(f(ours, theirs))
+        refuse_unless(
+            count == n,
+            f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs; {n} is right",
+        )
         refuse_unless(
             (low, high) == (-math.inf, math.inf),
             f"from {n} pairs it claims the interval {low:g} to {high:g}; fewer than two pairs claim nothing: endless",
@@ -56,15 +65,21 @@ def check_pairs(f, ours, theirs):
     seeds = sorted(ours.keys() & theirs.keys())
     gaps = [ours[seed] - theirs[seed] for seed in seeds]
     n, s, value = len(gaps), stdev(gaps), mean(gaps)
-    found, low, high, count = numbers(f(dict(ours), dict(theirs)))
-    refuse_unless(not math.isclose(found, -value), f"the mean is {found:.3f}: the sign is turned; ours minus theirs")
+    found, low, high, count = numbers(f(ours, theirs))
+    refuse_unless(
+        not math.isclose(found, -value),
+        f"the mean is {found:.3f}: the sign is turned; ours minus theirs",
+    )
     told = f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs with the mean {found:.3f}"
     refuse_unless(
         count == n and math.isclose(found, value, abs_tol=1e-9),
         f"{told}; {n} pairs with {value:.3f} are right: only a seed that both have is a pair",
     )
     half, quantile = (high - low) / 2, float(t.ppf(0.975, n - 1))
-    refuse_unless(math.isclose((high + low) / 2, value, abs_tol=1e-9), "the interval has not the mean in its middle")
+    refuse_unless(
+        math.isclose((high + low) / 2, value, abs_tol=1e-9),
+        "the interval has not the mean in its middle",
+    )
     both = [stdev(list(of[seed] for seed in seeds)) for of in (ours, theirs)]
     mistakes = {
         "1.96 is the quantile for very many seeds; Student's is larger": NormalDist().inv_cdf(0.975) * s / n**0.5,
@@ -79,7 +94,10 @@ def check_pairs(f, ours, theirs):
     right = quantile * s / n**0.5
     said = f"around {value:.3f} it claims plus or minus {half:.3f}, where {right:.3f} is right"
     for words, width in mistakes.items():
-        refuse_unless(not math.isclose(half, width, rel_tol=1e-6) or math.isclose(width, right), f"{said}: {words}")
+        refuse_unless(
+            not math.isclose(half, width, rel_tol=1e-6) or math.isclose(width, right),
+            f"{said}: {words}",
+        )
     refuse_unless(math.isclose(half, right, rel_tol=1e-6), said)
 
 
@@ -141,6 +159,14 @@ def sure_of_one(ours, theirs):
     return of_gaps(gaps)
 
 
+def any_seed(ours, theirs):
+    return of_gaps([ours[seed] - theirs[seed] for seed in ours])
+
+
+def no_score_of_zero(ours, theirs):
+    return of_gaps([ours[seed] - theirs[seed] for seed in ours if theirs.get(seed)])
+
+
 def plain_tuple(ours, theirs):
     return tuple(of_gaps(gaps_of(ours, theirs)))
 
@@ -162,7 +188,7 @@ EXERCISE = Code(
     probe=probe,
     wrong={
         turned: "the sign is turned",
-        by_position: "only a seed that both have is a pair",
+        by_position: "of seeds [0, 1, 2, 5] and [2, 1, 0, 7] it makes 4 pairs",
         normal_quantile: "for very many seeds",
         one_sided: "another 5 % below",
         one_degree_more: "degrees of freedom",
@@ -170,6 +196,8 @@ EXERCISE = Code(
         population: "pstdev divides by n",
         unpaired: "what unpaired seeds would give",
         sure_of_one: "claim nothing",
+        any_seed: "skip what is not in both",
+        no_score_of_zero: "of seeds [0, 1, 2] and [0, 1, 2] it makes 2 pairs",
         plain_tuple: "with mean, low, high and n",
     },
     names="import math\nfrom statistics import mean, stdev\n\nfrom scipy.stats import t\n\n"

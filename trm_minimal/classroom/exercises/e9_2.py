@@ -3,6 +3,7 @@
 import math
 
 from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.watched import shown
 from trm_minimal.lab.studies import compare
 
 STATEMENT = """
@@ -50,9 +51,12 @@ def probe(f):
         found = f(one, 99 * each)
         refuse_unless(
             isinstance(found, float) and math.isnan(found),
-            f"before the first look it returns {found!r}; nothing is known there, which is nan",
+            f"before the first look it returns {shown(found)}; nothing is known there, which is nan",
         )
-        refuse_unless(math.isclose(f(one, 100 * each), 0.01), "without `which` it should read the average, ema")
+        refuse_unless(
+            math.isclose(f(one, 100 * each), 0.01),
+            "without `which` it should read the average, ema",
+        )
 
 
 def check_value(found, right, one, step, each, which):

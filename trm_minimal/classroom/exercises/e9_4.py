@@ -1,5 +1,7 @@
 """Exercise 9.4: confounds."""
 
+import json
+
 from trm_minimal.classroom.exercise import Code, refuse_unless
 
 STATEMENT = """
@@ -14,7 +16,15 @@ alone. Return the *set* of what spoils the comparison:
 
 Every description has the keys `"steps"`, `"warm-up"`, `"seeds"` and `"score"`; what else it has varies.
 """
-GOOD = {"layers": 2, "EMA": True, "steps": 1000, "warm-up": 50, "seeds": 3, "score": "held-out exact"}
+GOOD = {
+    "layers": 2,
+    "depth": [6, 3],
+    "EMA": True,
+    "steps": 1000,
+    "warm-up": 50,
+    "seeds": 3,
+    "score": "held-out exact",
+}
 ABSENT = object()
 
 
@@ -42,32 +52,77 @@ def reference():
 LOSS = {"score": "training loss"}
 CASES = (  # changes of GOOD in ours and in theirs, the factor, and what a wrong answer is told
     ({}, {"layers": 4}, "layers", "a clean comparison"),
-    ({}, {"layers": 4, "depth": (3, 3)}, "layers", "a key that only the second has is a difference, too"),
-    ({"depth": (3, 3)}, {"layers": 4}, "layers", "a key that only the first has is a difference, too"),
+    (
+        {},
+        {"layers": 4, "width": 64},
+        "layers",
+        "a key that only the second has is a difference, too",
+    ),
+    ({"width": 64}, {"layers": 4}, "layers", "a key that only the first has is a difference, too"),
     ({"clip": None}, {"layers": 4}, "layers", "None is a value, and not the same as an absent key"),
     ({}, {"layers": 4, "batch": 8, "steps": 900}, "layers", "every key but the factor counts"),
     ({"steps": 40}, {"layers": 4, "steps": 40}, "layers", "both end inside their warm-up"),
     ({}, {"warm-up": 2000, "layers": 4}, "layers", "the second alone is inside its warm-up"),
     ({"warm-up": 2000}, {"layers": 4}, "layers", "the first alone is inside its warm-up"),
-    ({"steps": 50}, {"layers": 4, "steps": 50}, "layers", "a run that ends where its warm-up ends was never past it"),
+    (
+        {"steps": 50},
+        {"layers": 4, "steps": 50},
+        "layers",
+        "a run that ends where its warm-up ends was never past it",
+    ),
     ({"seeds": 2}, {"layers": 4, "seeds": 2}, "layers", "two seeds are fewer than three"),
     ({"seeds": 1}, {"layers": 4}, "layers", "the first alone has one seed, and the numbers differ"),
-    ({}, {"layers": 4, "seeds": 1}, "layers", "the second alone has one seed, and the numbers differ"),
+    (
+        {},
+        {"layers": 4, "seeds": 1},
+        "layers",
+        "the second alone has one seed, and the numbers differ",
+    ),
     ({**LOSS}, {"EMA": False, **LOSS}, "EMA", "a training loss cannot show EMA"),
-    ({**LOSS}, {"layers": 4, **LOSS}, "layers", "a training loss can show layers; it is blind to EMA alone"),
+    (
+        {**LOSS},
+        {"layers": 4, **LOSS},
+        "layers",
+        "a training loss can show layers; it is blind to EMA alone",
+    ),
     ({}, {"EMA": False}, "EMA", "a held-out score does show EMA"),
-    ({**LOSS}, {"EMA": False}, "EMA", "one of the two scores is a training loss"),
+    ({**LOSS}, {"EMA": False}, "EMA", "the first score is a training loss"),
+    ({}, {"EMA": False, **LOSS}, "EMA", "the second score is a training loss"),
+    (
+        {"score": "held-out loss"},
+        {"EMA": False, "score": "held-out loss"},
+        "EMA",
+        "a held-out loss does show EMA",
+    ),
+    ({}, {"steps": 2000}, "steps", "steps may be the factor, and then are no confound"),
+    ({}, {"seeds": 5}, "seeds", "seeds may be the factor, and then are no confound"),
 )
+
+
+def another(value):
+    """An equal value, and not the same object, as if it were read from another file."""
+    return json.loads(json.dumps(value))
 
 
 def probe(f):
     right = reference()
     for ours, theirs, factor, told in CASES:
-        ours, theirs = GOOD | ours, GOOD | theirs
-        found, wanted = f(dict(ours), dict(theirs), factor), right(ours, theirs, factor)
+        ours, theirs = GOOD | ours, another(GOOD | theirs)
+        found, wanted = f(ours, theirs, another(factor)), right(ours, theirs, factor)
         refuse_unless(found is not None, "it returns nothing; a set is wanted, also an empty one")
-        refuse_unless(isinstance(found, (set, frozenset)), f"it returns a {type(found).__name__}; a set is wanted")
-        refuse_unless(factor not in found, f"it names {factor!r}, which is what the two are meant to differ in")
+        refuse_unless(
+            isinstance(found, (set, frozenset)),
+            f"it returns a {type(found).__name__}; a set is wanted",
+        )
+        refuse_unless(
+            factor not in found,
+            f"it names {factor!r}, which is what the two are meant to differ in",
+        )
+        equal = [key for key in ours if key in found and key in theirs and ours[key] == theirs[key]]
+        refuse_unless(
+            not equal,
+            f"it names {equal}, though both have the same there; compare with `!=`, since `is not` asks for one object",
+        )
         refuse_unless(
             found == wanted,
             f"{told}: it finds {sorted(found) or 'nothing'}, {sorted(wanted) or 'nothing'} is right",
@@ -92,7 +147,10 @@ def keys_of_the_first_forgotten(ours, theirs, factor):
 
 
 def none_for_absent(ours, theirs, factor):
-    return without(reference()(ours, theirs, factor), *(k for k in ours if ours[k] is None and theirs.get(k) is None))
+    return without(
+        reference()(ours, theirs, factor),
+        *(k for k in ours if ours[k] is None and theirs.get(k) is None),
+    )
 
 
 def first_difference(ours, theirs, factor):
@@ -134,6 +192,16 @@ def as_list(ours, theirs, factor):
     return sorted(reference()(ours, theirs, factor))
 
 
+def objects_compared(ours, theirs, factor):
+    other = {key for key in ours if key in theirs and key != factor and ours[key] is not theirs[key]}
+    return reference()(ours, theirs, factor) | other
+
+
+def any_loss(ours, theirs, factor):
+    blind = factor == "EMA" and any("loss" in run["score"] for run in (ours, theirs))
+    return reference()(ours, theirs, factor) | ({"blind score"} if blind else set())
+
+
 EXERCISE = Code(
     number="9.4",
     title="find the confound",
@@ -162,6 +230,8 @@ EXERCISE = Code(
         two_are_enough: "fewer than three:",
         never_blind: "cannot show EMA",
         loss_is_always_blind: "blind to EMA alone",
+        objects_compared: "asks for one object",
+        any_loss: "a held-out loss does show EMA",
         as_list: "returns a list",
     },
 )

@@ -23,7 +23,7 @@ def puzzle_by_puzzle(batch, generator):
         first, second = torch.randperm(2, generator=generator).tolist()
         lines = {0: [0, 1], 1: [2, 3]}
         for group in lines.values():
-            if torch.rand((), generator=generator) < 0.3:  # no need to be fair
+            if torch.rand((), generator=generator) < 0.5:
                 group.reverse()
         return lines[first] + lines[second]
 

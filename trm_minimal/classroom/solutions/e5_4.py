@@ -12,7 +12,7 @@ def ema_update(shadow, model, decay):
 def through_data(shadow, model, decay):
     weights = list(model.parameters())
     for i, old in enumerate(shadow.parameters()):
-        old.data = decay * old.data + (1 - decay) * weights[i].detach()
+        old.data.copy_(decay * old.data + (1 - decay) * weights[i].detach())
 
 
 @torch.no_grad()

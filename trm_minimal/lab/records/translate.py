@@ -28,6 +28,10 @@ RENAMED = {
     f"{LAB}.latents.two_net_recursion": {"call": DEEP, "one_round": f"{PARTS}.rounds.two_nets"},
 }
 
+RENAMED |= {
+    f"trm_minimal.tasks.{family}.none": f"trm_minimal.tasks.{family}.no_symmetries" for family in ("maze", "sudoku")
+}
+
 # A field and its value as recorded -> the fields that say the same today.
 REPLACED = {
     ("update", f"{LAB}.continue_loss.train_step_with_continue"): {

@@ -116,7 +116,7 @@ def attentions(side: int) -> dict[str, partial]:
 def ablate_sudoku() -> Sweep:
     """6x6 Sudoku; the baseline is a mixer, as the paper's best Sudoku model."""
     blocks = {"norm-over-width": partial(mixer_over_width, multiple=64)} | attentions(side=6)
-    unturned = partial(sudoku.load, "sudoku-6x6", symmetries=sudoku.none)
+    unturned = partial(sudoku.load, "sudoku-6x6", symmetries=sudoku.no_symmetries)
     return Sweep(variants_of(sudoku_baseline(), blocks, unturned), SUDOKU_SEEDS)
 
 
@@ -126,10 +126,8 @@ def ablate_maze() -> Sweep:
     The two largest gains are also tried at half the rate: was it the change, or the rate?
     """
     over_width = partial(grid_convolution_over_width, side=9, multiple=64)
-    blocks = {"norm-over-width": over_width, "mixer": partial(mlp_mixer, multiple=64)} | attentions(
-        side=9
-    )
-    unturned = partial(maze.load, "maze-9x9", symmetries=maze.none)
+    blocks = {"norm-over-width": over_width, "mixer": partial(mlp_mixer, multiple=64)} | attentions(side=9)
+    unturned = partial(maze.load, "maze-9x9", symmetries=maze.no_symmetries)
     variants = variants_of(maze_baseline(), blocks, unturned)
     slower = {f"{name}-half-rate": at_rate(variants[name], 0.5) for name in ("two-nets", "softmax")}
     return Sweep(variants | slower, MAZE_SEEDS)
@@ -137,9 +135,7 @@ def ablate_maze() -> Sweep:
 
 # What the maze sweep claims of variants that solve some mazes, and against what; its two large gains at half the rate.
 CLAIMED = {
-    **dict.fromkeys(
-        ("two-nets", "softmax", "n2-T2", "no-augmentation", "4-layers-n3", "all-rounds"), "baseline"
-    ),
+    **dict.fromkeys(("two-nets", "softmax", "n2-T2", "no-augmentation", "4-layers-n3", "all-rounds"), "baseline"),
     "two-nets-half-rate": "half-rate",
     "softmax-half-rate": "half-rate",
 }
@@ -148,6 +144,4 @@ CLAIMED = {
 def confirm_maze() -> Sweep:
     """What the maze sweep claimed, again, with five seeds that had no part in the claims."""
     variants = ablate_maze().variants
-    return Sweep(
-        {name: variants[name] for name in ("baseline", "half-rate", *CLAIMED)}, (3, 4, 5, 6, 7)
-    )
+    return Sweep({name: variants[name] for name in ("baseline", "half-rate", *CLAIMED)}, (3, 4, 5, 6, 7))

@@ -1,11 +1,27 @@
-"""The paper's ablations beside ours: does class size agree in sign, disagree, or can it not tell?
+"""The paper's ablations beside ours, judged by the rule of data/sweeps/JUDGEMENT.md.
 
-The paper's differences are of one run against one run, in points of exact accuracy (arXiv 2510.04871, Tables 1 to 4).
+The paper's differences are of one run against one run, in points of exact accuracy
+(arXiv 2510.04871, Tables 1 to 4).
 """
 
 from typing import NamedTuple
 
-from trm_minimal.lab.studies.compare import LEAST, Difference, at_equal_steps, by_seed, exact, paired
+from trm_minimal.lab.studies.compare import (
+    LEAST,
+    Judged,
+    Records,
+    by_seed,
+    equal_compute,
+    equal_steps,
+    exact,
+    judge,
+    move,
+    weigh,
+)
+
+NOISE = 2.0  # points by which two of the paper's runs may differ (both official READMEs say so)
+
+ALIKE = 1.25  # two steps whose costs differ by no more than this factor cost the same
 
 
 class Ablation(NamedTuple):
@@ -17,23 +33,52 @@ class Ablation(NamedTuple):
     against: str = "baseline"
     raw: bool = False  # the raw weights of `variant` against the averaged ones of `against`, at the end of the run
 
-    def difference(self, records: dict[tuple[str, int], dict]) -> Difference:
-        """Ours, in shares, at equal optimizer steps."""
+    @property
+    def paper(self) -> str:
+        return "a drop" if self.points is None else f"{self.points:+.1f}"
+
+    def _readings(self, records: Records) -> list[Judged]:
+        """At equal steps and, where a step of the two costs otherwise, at equal compute, too."""
+        names = self.variant, self.against
         if self.raw:
             ours = by_seed(records, self.variant, lambda record: exact(record, "raw"))
-            return paired(ours, by_seed(records, self.against))
-        return paired(*at_equal_steps(records, self.variant, self.against)[0])
+            moved = move(records, equal_steps(records, [*names, "baseline"]))
+            return [weigh(ours, by_seed(records, self.against), moved)]
+        at = equal_compute(records, names).values()
+        same = not at or max(at) <= ALIKE * min(at)
+        return [judge(records, *names, ruler) for ruler in (equal_steps, equal_compute)[: 1 if same else 2]]
 
-    def agrees(self, ours: Difference) -> str:
-        """One of VERDICTS."""
-        if ours.n < LEAST:
-            return "too few seeds yet"
-        if ours.low <= 0 <= ours.high:
-            return "cannot tell"
-        return "agrees" if (ours.mean > 0) == (self.points is not None and self.points > 0) else "disagrees"
+    def judged(self, *found: Records) -> Judged:
+        """With one of VERDICTS as its word, from the first records that have enough pairs."""
+        for records in found:
+            readings = self._readings(records)
+            if readings[0].gap.n >= LEAST:
+                break
+        first, directions = readings[0], {reading.sign for reading in readings}
+        if first.word == "too few seeds":
+            return first
+        if self.points is not None and abs(self.points) <= NOISE:
+            why = f"the paper's own difference is at most {NOISE:g} points"
+            return first._replace(word="within the paper's own noise", because=why)
+        if len(directions) > 1:
+            said = f"at equal steps {first.word}, at equal compute {readings[1].word}, {readings[1].gap}"
+            return first._replace(word="depends on the reading", because=said)
+        if first.word in ("better", "worse"):
+            agree = (first.sign > 0) == (self.points is not None and self.points > 0)
+            return first._replace(word="agrees" if agree else "disagrees")
+        return first._replace(word="cannot tell") if first.word == "no claim" else first
 
 
-VERDICTS = ("agrees", "disagrees", "cannot tell", "too few seeds yet")
+VERDICTS = (
+    "agrees",
+    "disagrees",
+    "time to learn only",
+    "cannot tell",
+    "depends on the reading",
+    "within the paper's own noise",
+    "not begun",
+    "too few seeds",
+)
 SUDOKU = (
     Ablation("1-step gradient", "one-step-gradient", -30.9),
     Ablation("single z", "single-z", -15.5),

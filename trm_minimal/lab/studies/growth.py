@@ -3,6 +3,7 @@
 Dimension key: B batch, L cells, D width, K net calls.
 """
 
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -26,18 +27,15 @@ def growth(
     """One pass, and one backward of the *last* supervision step's loss through all calls; the model stays as it was."""
     states = []
 
-    def remember(module, arguments, state_BLD):
-        states.append(state_BLD)
+    def net(state_BLD: Tensor, injection_BLD: Tensor) -> Tensor:
+        states.append(model.net(state_BLD, injection_BLD))
+        return states[-1]
 
-    hook = model.net.register_forward_hook(remember)
-    try:
-        y_BLD, z_BLD = model.initial_states(inputs_BL)
-        for _ in range(N_sup):
-            x_BLD = model.input_embedding(inputs_BL)
-            y_BLD, z_BLD = model.recursion(model.net, x_BLD, y_BLD, z_BLD, *depth, grad_rounds=depth.T)
-        loss = answer_loss(cross_entropy, model.read(y_BLD)[0], labels_BL).mean()
-    finally:
-        hook.remove()
+    y_BLD, z_BLD = model.initial_states(inputs_BL)
+    for _ in range(N_sup):
+        x_BLD = model.input_embedding(inputs_BL)
+        y_BLD, z_BLD = model.recursion(net, x_BLD, y_BLD, z_BLD, *depth, grad_rounds=depth.T)
+    loss = answer_loss(cross_entropy, model.read(y_BLD)[0], labels_BL).mean()
     gradients = torch.autograd.grad(loss, states, allow_unused=True)
     return Growth(
         torch.stack([state_BLD.detach().square().mean().sqrt() for state_BLD in states]),
@@ -48,11 +46,9 @@ def growth(
 @torch.inference_mode()
 def gates(model: TinyRecursiveModel, inputs_BL: Tensor, N_sup: int, depth: Depth) -> Tensor:
     """Every value of a `Gated` recurrence's gate, [K, B, L, D]: 0 keeps the state, 1 takes the proposal."""
-    seen = []
-    hook = model.net.recurrence.gate.register_forward_hook(lambda module, arguments, out: seen.append(out.sigmoid()))
-    try:
-        for _ in model.deep_supervision(inputs_BL, N_sup, *depth):
-            pass
-    finally:
-        hook.remove()
+    seen, model = [], deepcopy(model)  # a hook may stand on a copy only: the model may be in use
+    gate = model.net.recurrence.gate
+    gate.register_forward_hook(lambda _, given, out: seen.append(out.sigmoid()))
+    for _ in model.deep_supervision(inputs_BL, N_sup, *depth):
+        pass
     return torch.stack(seen)

@@ -1,6 +1,8 @@
-"""The stability report's attempts, and what it left out, as one family: which block, which recurrence, clipped or not.
+"""The stability report's ideas, and what it left out, as one family of our own nets.
 
-All are trained through time: 12 supervision steps of 8 net calls (n = 7, T = 1), one update by the mean of 12 losses.
+They differ in block, recurrence and clipping. The report's own nets are others: an MLP mixer that
+ends in a norm, the residual on the state, clipped throughout (RESULTS.md). All are trained through
+time: 12 supervision steps of 8 net calls (n = 7, T = 1), one update by the mean of 12 losses.
 """
 
 from dataclasses import replace
@@ -74,7 +76,7 @@ def without_recursion(recipe: Recipe) -> Recipe:
 
 
 def attempts(base: Recipe) -> dict[str, Recipe]:
-    """The report's attempts in its order, then what it left out, then two controls."""
+    """The report's attempts as read here, in its order, then what it left out, then two controls."""
     unclipped = replace(base, clip=float("inf"))
     paper = replace(base, block=paper_block)
     closed = replace(base, recurrence=partial(Gated, bias=-2.0))

@@ -115,3 +115,70 @@ def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: s
     """Copy tensors into the model. BadInput, before anything is copied, when they do not fit."""
     require_fit(model, tensors, where)
     model.load_state_dict(tensors)
+
+
+def flat(parts: Mapping[str, Mapping]) -> dict[str, Tensor]:
+    """{"a": {"b": tensor}} -> {"a/b": tensor}, however deep."""
+    named = {}
+    for name, part in parts.items():
+        below = flat(part) if isinstance(part, Mapping) else {"": part}
+        named |= {f"{name}/{rest}" if rest else str(name): tensor for rest, tensor in below.items()}
+    return named
+
+
+def nested(tensors: Mapping[str, Tensor]) -> dict[str, dict]:
+    """The inverse of `flat`."""
+    parts: dict[str, dict] = {}
+    for name, tensor in tensors.items():
+        *rooms, last = name.split("/")
+        room = parts
+        for each in rooms:
+            room = room.setdefault(each, {})
+        room[last] = tensor
+    return parts
+
+
+def differences(wanted: dict, found: dict, within: str = "") -> list[str]:
+    """Where two dictionaries of facts differ, by name; of nested ones the fields."""
+    names = []
+    for name in sorted(wanted.keys() | found.keys()):
+        one, other = wanted.get(name), found.get(name)
+        if isinstance(one, dict) and isinstance(other, dict) and not within:
+            names += differences(one, other, f"{within}{name}.")
+        elif one != other:
+            names.append(within + name)
+    return names
+
+
+def require_facts(wanted: dict, found: dict, path: Path) -> None:
+    """BadInput when the file at `path` was written for other facts, naming each that differs."""
+    changed = differences(wanted, {name: found.get(name) for name in wanted})
+    if changed:
+        changed = ["kind"] if "kind" in changed else changed  # then the rest is no wonder
+        names = ", another ".join(changed[:5]) + (" and more" if changed[5:] else "")
+        cure = "resume with the same, or start anew"
+        raise BadInput(f"{path} was written by a run with another {names}; {cure}")
+
+
+def same_kind(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype
+
+
+def require_like(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """BadInput when a slot's tensor in the file at `path` has another shape or type."""
+    for name, tensor in wanted.items():
+        if not same_kind(found[name], tensor):
+            raise BadInput(f"{path}: carry/{name} is of another shape or type; start anew")
+
+
+def require_moments(optimizer, moments: dict[int, dict[str, Tensor]], path: Path) -> None:
+    """BadInput when a moment is missing, or is not like its weight."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    kinds = {frozenset(of_weight) for of_weight in moments.values()}
+    if any(some < others for some in kinds for others in kinds):
+        raise BadInput(f"{path} lacks a moment of the optimizer; start anew")
+    for index, of_weight in moments.items():
+        like = (torch.empty(()), weights[index])  # counts, and what is kept for each number
+        if not all(any(same_kind(m, one) for one in like) for m in of_weight.values()):
+            reason = f"{path}: a moment of weight {index} is of another shape or type"
+            raise BadInput(f"{reason}; start anew")

@@ -1,0 +1,117 @@
+"""A learner's function under watch: what a call changes behind its caller's back is refused, and named.
+
+Two things belong to the caller: the values that are handed in, and whatever is global (world.py). A probe calls the
+answer through `Watched` and need not ask for either.
+"""
+
+import inspect
+import reprlib
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trm_minimal.classroom.world import picture, same, unchanged
+
+_SHORT = reprlib.Repr()
+_SHORT.maxother = _SHORT.maxstring = 300
+
+
+class Refused(Exception):
+    """The mistake, in a sentence that says what was seen, what is right, and where to look."""
+
+
+def refuse_unless(holds: bool, message: str) -> None:
+    """Refused with the message, unless the condition holds."""
+    if not holds:
+        raise Refused(message)
+
+
+def shown(value: Any) -> str:
+    """A value or an error for a message: short, and something even where its own repr fails."""
+    return _SHORT.repr(value)
+
+
+class FirstCall(Exception):
+    """The first call is over, and no more was wanted."""
+
+
+class Watched:
+    """The answer, as a probe calls it. Refused where a call raises, overwrites what it was given or leaves anything
+    global changed (which is put back). `names` are the parameters; may_draw allows draws from torch's global generator.
+    """
+
+    def __init__(self, answer: Callable, names: list[str], may_draw: bool, first_only: bool = False):
+        self.answer, self.names, self.may_draw, self.first_only = (
+            answer,
+            names,
+            may_draw,
+            first_only,
+        )
+
+    def __call__(self, *arguments, **keywords):
+        given = dict(zip(self.names, arguments, strict=False)) | keywords
+        before = picture(given)
+        mistakes, result, cause = [], None, None
+        try:
+            with unchanged(self.may_draw) as faults:
+                result = self.answer(*arguments, **keywords)
+        except Refused:
+            raise
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a learner's code raises becomes the message
+            mistakes = [] if self.first_only else [f"it raised {shown(error)}{line_of(error, self.answer)}"]
+            cause = error
+        mistakes += faults
+        if not mistakes:
+            mistakes = [
+                f"it changes `{name}`, which its caller still needs; make something new, as `a = a + b` does where "
+                "`a += b` writes into the old"
+                for name, old in before.items()
+                if not same(old, picture(given[name]))
+            ]
+        if not mistakes and is_inference(result) and not torch.is_inference_mode_enabled():
+            mistakes.append(
+                "what it returns was made under torch.inference_mode(), and no gradient may ever pass such a tensor; use "
+                "`with torch.no_grad():`"
+            )
+        if mistakes:
+            raise Refused("; and ".join(mistakes)) from cause
+        if self.first_only:
+            raise FirstCall
+        return result
+
+
+@contextmanager
+def explained(kind: type[Exception], message: str) -> Iterator[None]:
+    """A better sentence for errors of that kind that the answer raises; {error} is what Python says."""
+    try:
+        yield
+    except Refused as mistake:
+        if not isinstance(mistake.__cause__, kind):
+            raise
+        raise Refused(message.format(error=shown(mistake.__cause__))) from mistake.__cause__
+
+
+def is_inference(value: Any) -> bool:
+    """Is a tensor among these values that was made in inference mode?"""
+    if isinstance(value, nn.Module):
+        value = [*value.parameters(), *value.buffers()]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return any(map(is_inference, value))
+    return isinstance(value, Tensor) and value.is_inference()
+
+
+def line_of(error: BaseException, answer: Callable) -> str:
+    """ " in `...`": the line of the learner's code that the error came from, if Python knows it."""
+    code = getattr(inspect.unwrap(answer), "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line for frame in frames if code and frame.filename == code.co_filename and frame.line]
+    return f" in `{lines[-1]}`" if lines else ""
