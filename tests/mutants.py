@@ -55,14 +55,17 @@ class NeverEnds(Exception):
     """A loop of a mutant turns more than MOST_TURNS times."""
 
 
-def mutants(function: Callable) -> Iterator[tuple[str, Callable]]:
+def mutants(function: Callable, gradients: bool = True) -> Iterator[tuple[str, Callable]]:
     """(name, function) for each small mistake; the name tells the line that changed.
 
-    One that cannot even be defined, as where a decorator fails, is left out.
+    Without gradients there are none that only cut a gradient. One that cannot even be defined, as where a decorator
+    fails, is left out.
     """
     (tree,) = ast.parse(inspect.getsource(function)).body
     original = ast.unparse(tree)
-    for text in dict.fromkeys(chain(switched(tree), misspelt(tree))):
+    for text in dict.fromkeys(
+        chain(switched(tree), misspelt(tree, mistakes), misspelt(tree, cuts) if gradients else ())
+    ):
         with suppress(TypeError, AttributeError):
             if text != original:
                 yield f"{function.__name__}: {difference(original, text)}", defined(text, function)
@@ -76,13 +79,17 @@ def switched(tree: ast.FunctionDef) -> Iterator[str]:
         del tree.body[0]
 
 
-def misspelt(tree: ast.FunctionDef) -> Iterator[str]:
-    """The source with each of its `mistakes`, in each place."""
+def misspelt(tree: ast.FunctionDef, ways: Callable[[ast.AST], Iterator[ast.AST]]) -> Iterator[str]:
+    """The source with one node replaced, for each node and each of the ways to replace it."""
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
             for i, node in enumerate(value if isinstance(value, list) else [value]):
-                for wrong in mistakes(node):
-                    setattr(parent, field, [*value[:i], wrong, *value[i + 1 :]] if isinstance(value, list) else wrong)
+                for wrong in ways(node) if isinstance(node, ast.AST) else ():
+                    setattr(
+                        parent,
+                        field,
+                        [*value[:i], wrong, *value[i + 1 :]] if isinstance(value, list) else wrong,
+                    )
                     yield ast.unparse(tree)
                 setattr(parent, field, value)
 
@@ -96,9 +103,6 @@ def difference(old: str, new: str) -> str:
 def mistakes(node: ast.AST) -> Iterator[ast.AST]:
     """What may stand in the place of a node, each with one small mistake."""
     with_arguments = lambda arguments: changed(node, args=arguments)  # noqa: E731
-    is_value = isinstance(node, ast.Call | ast.BinOp) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
-    if is_value and not ast.unparse(node).endswith(".detach()"):
-        yield expression(f"({ast.unparse(node)}).detach()")
     match node:
         case ast.Call(func, arguments, keywords):
             name = func.attr if isinstance(func, ast.Attribute) else ast.unparse(func)
@@ -148,8 +152,16 @@ def mistakes(node: ast.AST) -> Iterator[ast.AST]:
             yield changed(node, test=ast.UnaryOp(ast.Not(), test))
     if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef) and not is_docstring(node):
         yield ast.Pass()
-        if any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node)):
-            yield from (statement(f"with {mode}:\n{indent(ast.unparse(node), '    ')}") for mode in MODES)
+
+
+def cuts(node: ast.AST) -> Iterator[ast.AST]:
+    """What may stand in the place of a node and cuts a gradient off."""
+    is_value = isinstance(node, ast.Call | ast.BinOp) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    if is_value and not ast.unparse(node).endswith(".detach()"):
+        yield expression(f"({ast.unparse(node)}).detach()")
+    computes = any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node))
+    if isinstance(node, ast.stmt) and computes and not isinstance(node, ast.FunctionDef):
+        yield from (statement(f"with {mode}:\n{indent(ast.unparse(node), '    ')}") for mode in MODES)
 
 
 def is_docstring(node: ast.stmt) -> bool:
@@ -192,7 +204,13 @@ def defined(text: str, original: Callable) -> Callable:
     for node in ast.walk(module):
         if isinstance(node, ast.For | ast.While):
             node.body.insert(0, statement("tick()"))
-    names = original.__globals__ | {"torch": torch, "numpy": numpy, "random": random, "tick": tick, "shared": shared}
+    names = original.__globals__ | {
+        "torch": torch,
+        "numpy": numpy,
+        "random": random,
+        "tick": tick,
+        "shared": shared,
+    }
     with warnings.catch_warnings(action="ignore", category=SyntaxWarning):  # `n is 0`
         exec(compile(ast.fix_missing_locations(module), "mutant", "exec"), names)
     return names[original.__name__]

@@ -175,7 +175,11 @@ def test_a_right_answer_is_kept_and_a_later_notebook_goes_on_with_it(folder, cap
 def test_a_kept_answer_that_was_spoilt_is_not_used(folder, capsys):
     check("3.1", right_answers(TASK)[0])
     (path,) = folder.iterdir()
-    for spoilt in (path.read_text().replace("x + y", "x"), "def latent_recursion(", "latent_recursion = 3"):
+    for spoilt in (
+        path.read_text().replace("x + y", "x"),
+        "def latent_recursion(",
+        "latent_recursion = 3",
+    ):
         path.write_text(spoilt)
         assert yours("3.1") is recursion.latent_recursion
         assert "not right any more" in capsys.readouterr().out.splitlines()[-1]

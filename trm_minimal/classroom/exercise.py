@@ -75,7 +75,10 @@ class Code(Exercise):
             except Exception as error:  # the probe cannot go on with what the answer returns
                 where = line_of(error, answer)
                 raise Refused(f"what it returns leads to {shown(error)}{where}") from error
-            with torch.no_grad(), suppress(FirstCall):  # once more, to see whether it switches gradients on
+            with (
+                torch.no_grad(),
+                suppress(FirstCall),
+            ):  # once more, to see whether it switches gradients on
                 self.probe(Watched(answer, names, self.may_draw, first_only=True))
 
 
@@ -105,7 +108,10 @@ class Choice(Exercise):
             f'"{next(iter(self.options))}"`',
         )
         letter = answer.strip("() .").lower()
-        refuse_unless(letter in self.options, f"{shown(answer)} is none of the letters {', '.join(self.options)}")
+        refuse_unless(
+            letter in self.options,
+            f"{shown(answer)} is none of the letters {', '.join(self.options)}",
+        )
         refuse_unless(letter == self.right, self.verdicts[letter])
 
 

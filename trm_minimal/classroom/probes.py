@@ -33,7 +33,10 @@ class Tape:
 
     def __call__(self, *arguments: Tensor) -> Tensor:
         number = len(self.calls) + 1
-        refuse_unless(number <= MOST_CALLS, f"it called net more than {MOST_CALLS} times; does a loop never end?")
+        refuse_unless(
+            number <= MOST_CALLS,
+            f"it called net more than {MOST_CALLS} times; does a loop never end?",
+        )
         refuse_unless(
             len(arguments) == 2,
             f"call {number} gives net {len(arguments)} arguments; it takes two, the state and what is added to it",
@@ -114,7 +117,8 @@ def compare_gradients(yours: Tape, right: Tape, result, answer, names: str = "xy
     """Refused unless the gradient from (y, z) reaches the same of the states named, and the same calls, equally."""
     for state, name in zip(result, "yz", strict=True):
         refuse_unless(
-            state.requires_grad, f"{name} comes back detached; to cut it off or not is for the caller to decide"
+            state.requires_grad,
+            f"{name} comes back detached; to cut it off or not is for the caller to decide",
         )
     mine, wanted = yours.reached(*result), right.reached(*answer)
     meaning = {

@@ -45,7 +45,12 @@ class Watched:
     """
 
     def __init__(self, answer: Callable, names: list[str], may_draw: bool, first_only: bool = False):
-        self.answer, self.names, self.may_draw, self.first_only = answer, names, may_draw, first_only
+        self.answer, self.names, self.may_draw, self.first_only = (
+            answer,
+            names,
+            may_draw,
+            first_only,
+        )
 
     def __call__(self, *arguments, **keywords):
         given = dict(zip(self.names, arguments, strict=False)) | keywords
@@ -56,7 +61,10 @@ class Watched:
                 result = self.answer(*arguments, **keywords)
         except Refused:
             raise
-        except (Exception, SystemExit) as error:  # whatever a learner's code raises becomes the message
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a learner's code raises becomes the message
             mistakes = [] if self.first_only else [f"it raised {shown(error)}{line_of(error, self.answer)}"]
             cause = error
         mistakes += faults
@@ -67,7 +75,7 @@ class Watched:
                 for name, old in before.items()
                 if not same(old, picture(given[name]))
             ]
-        if is_inference(result) and not torch.is_inference_mode_enabled():
+        if not mistakes and is_inference(result) and not torch.is_inference_mode_enabled():
             mistakes.append(
                 "what it returns was made under torch.inference_mode(), and no gradient may ever pass such a tensor; use "
                 "`with torch.no_grad():`"

@@ -51,14 +51,14 @@ def _generator(name: str, read: Callable, write: Callable) -> Switch:
 DRAWS = _generator("torch's global generator", torch.get_rng_state, torch.set_rng_state)
 SWITCHES = (
     Switch(
-        torch.is_grad_enabled,
-        torch.set_grad_enabled,
-        "it leaves gradients switched {now}; use `with torch.no_grad():`, which puts them back",
-    ),
-    Switch(
         torch.is_inference_mode_enabled,
         lambda on: None,  # nothing can set it: `unchanged` leaves an inference_mode of its own, which puts it back
         "it leaves inference mode {now}; use `with torch.no_grad():`, which puts things back",
+    ),
+    Switch(
+        torch.is_grad_enabled,
+        torch.set_grad_enabled,
+        "it leaves gradients switched {now}; use `with torch.no_grad():`, which puts them back",
     ),
     Switch(
         torch.get_default_dtype,

@@ -216,6 +216,8 @@ def train_command(arguments) -> int:
             state = train(recipe, task, seed, device=mine, workers=workers, **options)
             if not first:
                 return 0
+            if not (state.curve and state.seconds):
+                raise BadInput(f"{state_path} is a finished run without a curve; start anew")
             seconds, memory = time.perf_counter() - started, provenance.peak_memory_mib()
             kept = {"recipe": name, "seed": seed, "step": state.step}
             weights.save_weights(out / "weights.safetensors", state.ema.model, kept)

@@ -42,7 +42,10 @@ def probe(f):
         refuse_unless(abs(found - (n + 2)) > 1e-6, f"{told}; that is the trace, the sum of both eigenvalues")
         refuse_unless(abs(found - (n + 1)) > 1e-6, f"{told}; n + 1 is the number of calls in a round")
         stale = 1 + math.sqrt(n)
-        refuse_unless(abs(found - stale) > 1e-6, f"{told}; there y reads the z of the round before, not the new one")
+        refuse_unless(
+            abs(found - stale) > 1e-6,
+            f"{told}; there y reads the z of the round before, not the new one",
+        )
         refuse_unless(
             abs(found - right ** (1 / (n + 1))) > 1e-6,
             f"{told}; that is the growth of one call, and of a round is wanted",

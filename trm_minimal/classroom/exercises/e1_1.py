@@ -54,15 +54,18 @@ def probe(f):
 
 def check_form(move, batch):
     refuse_unless(
-        isinstance(move, Move), f"it returns a {type(move).__name__}; it should return a Move of trm_minimal.tasks"
+        isinstance(move, Move),
+        f"it returns a {type(move).__name__}; it should return a Move of trm_minimal.tasks",
     )
     for name, value, width in (("cells_BL", move.cells_BL, 16), ("values_BV", move.values_BV, 6)):
         shape = list(value.shape)
         refuse_unless(
-            shape == [batch, width], f"with batch = {batch}, {name} has shape {shape}; [{batch}, {width}] is right"
+            shape == [batch, width],
+            f"with batch = {batch}, {name} has shape {shape}; [{batch}, {width}] is right",
         )
         refuse_unless(
-            value.dtype == torch.int64, f"{name} is {value.dtype}; torch.int64 is wanted: gather takes nothing else"
+            value.dtype == torch.int64,
+            f"{name} is {value.dtype}; torch.int64 is wanted: gather takes nothing else",
         )
 
 
@@ -76,7 +79,8 @@ def check_draws(f):
         "two calls in a row give the same moves; draw from the generator that is handed in, and do not seed one",
     )
     refuse_unless(
-        same(first, again), "one seed gives two different results: some draw does not come from the generator handed in"
+        same(first, again),
+        "one seed gives two different results: some draw does not come from the generator handed in",
     )
 
 
@@ -134,18 +138,21 @@ def check_rows_differ(cells_BL, values_BV):
 def check_reach(cells_BL, values_BV):
     """A single order that never occurs is seen; two orders that always move alike are, too."""
     refuse_unless(
-        (cells_BL != torch.arange(16)).any(), "the cells never move: rows and columns want a random order as well"
+        (cells_BL != torch.arange(16)).any(),
+        "the cells never move: rows and columns want a random order as well",
     )
     refuse_unless((values_BV != torch.arange(6)).any(), "the digits always keep their names")
     _, rows_BS, columns_BS = orders(cells_BL)
     digits_BS = values_BV[:, 2:]
     for name, groups, order_BS in (("rows", "bands", rows_BS), ("columns", "stacks", columns_BS)):
         refuse_unless(
-            (order_BS[:, 0] > 1).any(), f"the two {groups} never change places; 1,000 draws should have shown it"
+            (order_BS[:, 0] > 1).any(),
+            f"the two {groups} never change places; 1,000 draws should have shown it",
         )
         found = count(order_BS)
         refuse_unless(
-            found == 8, f"only {found} of the 8 orders of {name} occur; each pair of them is swapped or not on its own"
+            found == 8,
+            f"only {found} of the 8 orders of {name} occur; each pair of them is swapped or not on its own",
         )
     found = count(digits_BS)
     refuse_unless(found == 24, f"only {found} of the 24 orders of the digits occur in 1,000 draws")
@@ -155,7 +162,8 @@ def check_reach(cells_BL, values_BV):
         ("columns and digits", (columns_BS, digits_BS), 192),
     ):
         refuse_unless(
-            count(torch.cat(pair, 1)) > most // 2, f"{names} depend on each other; draw anew for each of the two"
+            count(torch.cat(pair, 1)) > most // 2,
+            f"{names} depend on each other; draw anew for each of the two",
         )
 
 

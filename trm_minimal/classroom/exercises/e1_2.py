@@ -42,10 +42,18 @@ def put_aside_whole_classes(keys, seed):
 
 
 def probe(f):
-    for keys in (mixed_keys(1, 5), mixed_keys(2, 9, 3), list("abc" * 50 + "defghijk" * 60), range(400)):
+    for keys in (
+        mixed_keys(1, 5),
+        mixed_keys(2, 9, 3),
+        list("abc" * 50 + "defghijk" * 60),
+        range(400),
+    ):
         seen = [examine(keys, f(keys, seed)) for seed in range(6)]
         refuse_unless(len(set(seen)) > 1, "it puts the same puzzles aside whatever the seed is")
-        refuse_unless(examine(keys, f(keys, 0)) == seen[0], "it puts other puzzles aside when it is called again")
+        refuse_unless(
+            examine(keys, f(keys, 0)) == seen[0],
+            "it puts other puzzles aside when it is called again",
+        )
     few = [str(number) for number in range(10)]
     chosen = set().union(*(f(few, seed) for seed in range(200)))
     refuse_unless(
@@ -86,7 +94,10 @@ def examine(keys, answer) -> frozenset:
     aside, number = frozenset(map(int, answer)), len(keys)
     inside, outside = ({keys[i] for i in side} for side in (aside, set(range(number)) - aside))
     torn = len(inside & outside)
-    refuse_unless(torn < 2, f"{torn} of {len(set(keys))} classes lie on both sides; deal out classes, not puzzles")
+    refuse_unless(
+        torn < 2,
+        f"{torn} of {len(set(keys))} classes lie on both sides; deal out classes, not puzzles",
+    )
     if torn:
         (key,) = inside & outside
         members = [i for i in range(number) if keys[i] == key]
@@ -96,7 +107,8 @@ def examine(keys, answer) -> frozenset:
             "Look at what happens to the class dealt last",
         )
     refuse_unless(
-        len(aside) < number / 2, f"it puts {len(aside)} of {number} puzzles aside: that is the side to train on"
+        len(aside) < number / 2,
+        f"it puts {len(aside)} of {number} puzzles aside: that is the side to train on",
     )
     largest = max(Counter(keys).values())
     refuse_unless(

@@ -91,7 +91,10 @@ def the_two_parts(net, dim, length, multiple):
         f"the positions and one of width {dim} the features of each",
     )
     rest = sum(p.numel() for p in net.parameters()) - sum(p.numel() for part in parts for p in part.parameters())
-    refuse_unless(rest == 0, f"besides its SwiGLUs it learns {rest} numbers; nothing is learned in TRM's norms")
+    refuse_unless(
+        rest == 0,
+        f"besides its SwiGLUs it learns {rest} numbers; nothing is learned in TRM's norms",
+    )
     for width, part in zip(widths, parts, strict=True):
         wanted = SwiGLU(width, multiple=multiple).down.in_features
         refuse_unless(
@@ -163,7 +166,10 @@ def check_gradient(net, mixing, thinking, h_BLD):
         with torch.enable_grad():
             out_BLD = block(sources[0] * 1)  # no leaf, so a block may even write into it
             weights_BLD = torch.linspace(-1, 1, out_BLD.numel()).view_as(out_BLD)
-            refuse_unless(out_BLD.requires_grad, "no gradient comes back through the block, so it would never learn")
+            refuse_unless(
+                out_BLD.requires_grad,
+                "no gradient comes back through the block, so it would never learn",
+            )
             return torch.autograd.grad((out_BLD * weights_BLD).sum(), sources, allow_unused=True)
 
     def written_out(h_BLD):
@@ -178,7 +184,8 @@ def check_gradient(net, mixing, thinking, h_BLD):
 
 def norm_over_width(dim, length, multiple=256):
     return nn.Sequential(
-        PostNorm(Transposed(SwiGLU(length, multiple=multiple))), PostNorm(SwiGLU(dim, multiple=multiple))
+        PostNorm(Transposed(SwiGLU(length, multiple=multiple))),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
@@ -192,13 +199,15 @@ def normed_before(dim, length, multiple=256):
             return x + self.inner(rms_norm(x))
 
     return nn.Sequential(
-        Transposed(PreNorm(SwiGLU(length, multiple=multiple))), PreNorm(SwiGLU(dim, multiple=multiple))
+        Transposed(PreNorm(SwiGLU(length, multiple=multiple))),
+        PreNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
 def widths_exchanged(dim, length, multiple=256):
     return nn.Sequential(
-        Transposed(PostNorm(SwiGLU(dim, multiple=multiple))), PostNorm(SwiGLU(length, multiple=multiple))
+        Transposed(PostNorm(SwiGLU(dim, multiple=multiple))),
+        PostNorm(SwiGLU(length, multiple=multiple)),
     )
 
 
@@ -208,7 +217,8 @@ def never_turned(dim, length, multiple=256):
 
 def thinks_first(dim, length, multiple=256):
     return nn.Sequential(
-        PostNorm(SwiGLU(dim, multiple=multiple)), Transposed(PostNorm(SwiGLU(length, multiple=multiple)))
+        PostNorm(SwiGLU(dim, multiple=multiple)),
+        Transposed(PostNorm(SwiGLU(length, multiple=multiple))),
     )
 
 
@@ -234,7 +244,8 @@ def learned_norm(dim, length, multiple=256):
 
 def normed_once_more(dim, length, multiple=256):
     return nn.Sequential(
-        Transposed(PostNorm(PostNorm(SwiGLU(length, multiple=multiple)))), PostNorm(SwiGLU(dim, multiple=multiple))
+        Transposed(PostNorm(PostNorm(SwiGLU(length, multiple=multiple)))),
+        PostNorm(SwiGLU(dim, multiple=multiple)),
     )
 
 
@@ -260,7 +271,10 @@ def left_on_its_side(dim, length, multiple=256):
         def forward(self, x_BLD):
             return self.inner(x_BLD.transpose(1, 2))
 
-    return nn.Sequential(PostNorm(SwiGLU(dim, multiple=multiple)), Turned(PostNorm(SwiGLU(length, multiple=multiple))))
+    return nn.Sequential(
+        PostNorm(SwiGLU(dim, multiple=multiple)),
+        Turned(PostNorm(SwiGLU(length, multiple=multiple))),
+    )
 
 
 def half_detached(dim, length, multiple=256):

@@ -45,12 +45,16 @@ def probe(f):
     for L, K, base in ((5, 6, 10_000), (9, 4, 50), (4, 2, 10_000), (70, 16, 10_000)):
         h_LK = torch.randn(L, K, generator=generator, dtype=torch.float64)
         out_LK = f(h_LK) if base == 10_000 else f(h_LK, base)
-        refuse_unless(isinstance(out_LK, torch.Tensor), f"it returns {shown(out_LK)}; the turned table is wanted")
+        refuse_unless(
+            isinstance(out_LK, torch.Tensor),
+            f"it returns {shown(out_LK)}; the turned table is wanted",
+        )
         shape = tuple(out_LK.shape)
         refuse_unless(shape == (L, K), f"a table of shape {(L, K)} comes out as {shape}")
         refuse_unless(not same(out_LK, h_LK), "nothing turns: the table comes out as it went in")
         refuse_unless(
-            same(out_LK[0], h_LK[0]), "position 0 turns as well; its angle is 0, since positions count from 0"
+            same(out_LK[0], h_LK[0]),
+            "position 0 turns as well; its angle is 0, since positions count from 0",
         )
         other = "entry 2k with entry 2k + 1. A sound rotation, but another one: here entry k goes with entry k + K/2"
         refuse_unless(K == 2 or not same(out_LK, neighbours(h_LK, base)), f"it pairs {other}")
@@ -64,7 +68,10 @@ def probe(f):
             "of each pair get one angle?",
         )
         backwards_LK = 2 * h_LK * torch.cos(angles(L, K, base)) - rotated(h_LK, base)
-        refuse_unless(not same(out_LK, backwards_LK), "it turns the arrows the other way round; mind the minus sign")
+        refuse_unless(
+            not same(out_LK, backwards_LK),
+            "it turns the arrows the other way round; mind the minus sign",
+        )
         arrows = [torch.complex(*pair.unbind(1)) for pair in pairs]
         turned = (arrows[1][1] / arrows[0][1]).angle()
         wanted = angles(L, K, base)[1, : K // 2]

@@ -4,7 +4,13 @@ import torch
 
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_gradients, compare_results, compare_tapes, two_states
+from trm_minimal.classroom.probes import (
+    Tape,
+    compare_gradients,
+    compare_results,
+    compare_tapes,
+    two_states,
+)
 
 STATEMENT = """
 Write the paper's `latent_recursion(net, x, y, z, n)`. It updates the thought `z` for `n` times, and each time the net
@@ -33,8 +39,14 @@ def probe(f):
         )
         (state, injection), last = mine.calls[0], mine.calls[-1]
         refuse_unless(state == "z", f"the first call is net({state}, {injection}); its state is the thought z")
-        refuse_unless("y" in injection, f"the thought does not see the answer: its call is net({state}, {injection})")
-        refuse_unless("x" not in last[1], f"the question leaks into the answer: its call is net({last[0]}, {last[1]})")
+        refuse_unless(
+            "y" in injection,
+            f"the thought does not see the answer: its call is net({state}, {injection})",
+        )
+        refuse_unless(
+            "x" not in last[1],
+            f"the question leaks into the answer: its call is net({last[0]}, {last[1]})",
+        )
         compare_tapes(mine, right)
         compare_results(mine, right, result, answer)
         check_gradient(mine, result, n)

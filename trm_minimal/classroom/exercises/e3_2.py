@@ -51,15 +51,25 @@ def probe(f):
         )
         if T > 1:
             (state, injection), (answer, _) = mine.calls[n + 1], mine.calls[2 * n + 1]
-            refuse_unless(answer != "y", "round 2 improves the first y again: the answer of round 1 is not carried on")
             refuse_unless(
-                "y" not in injection, f"in round 2 the thoughts look at an outdated y: net({state}, {injection})"
+                answer != "y",
+                "round 2 improves the first y again: the answer of round 1 is not carried on",
             )
-            refuse_unless(state != "z", f"round 2 begins with net({state}, {injection}): what round 1 thought is lost")
+            refuse_unless(
+                "y" not in injection,
+                f"in round 2 the thoughts look at an outdated y: net({state}, {injection})",
+            )
+            refuse_unless(
+                state != "z",
+                f"round 2 begins with net({state}, {injection}): what round 1 thought is lost",
+            )
         compare_tapes(mine, right)
         kind = type(seen).__name__
         refuse_unless(isinstance(seen, list | tuple), f"it returns {kind}; it should return the list of pairs")
-        refuse_unless(len(seen) == count, f"the list has {len(seen)} pairs for {count} calls; keep one for each call")
+        refuse_unless(
+            len(seen) == count,
+            f"the list has {len(seen)} pairs for {count} calls; keep one for each call",
+        )
         pairs = all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in seen)
         refuse_unless(pairs, f'it holds {shown(seen[0])}; pairs are wanted, ("z", state) or ("y", state)')
         said = [(name, mine.say(state)) for name, state in seen]

@@ -2,7 +2,13 @@ import torch
 
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_gradients, compare_results, compare_tapes, two_states
+from trm_minimal.classroom.probes import (
+    Tape,
+    compare_gradients,
+    compare_results,
+    compare_tapes,
+    two_states,
+)
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """
@@ -41,15 +47,25 @@ def probe(f):
 def check_calls(tape, y, n, T, rounds):
     """The gradient of y reaches every call of the last rounds, and autograd remembers no other."""
     asked, free = f"with n = {n}, T = {T} and grad_rounds = {rounds}", (T - rounds) * (n + 1)
-    in_graph, carrying, wanted = tape.in_graph, tape.carrying(y), [False] * free + [True] * rounds * (n + 1)
-    last, here = carrying[-(n + 1) :], f"{asked} the gradient reaches {sum(carrying)} of {T * (n + 1)} calls"
+    in_graph, carrying, wanted = (
+        tape.in_graph,
+        tape.carrying(y),
+        [False] * free + [True] * rounds * (n + 1),
+    )
+    last, here = (
+        carrying[-(n + 1) :],
+        f"{asked} the gradient reaches {sum(carrying)} of {T * (n + 1)} calls",
+    )
     refuse_unless(any(in_graph), f"{asked} nothing is remembered: every call runs without gradient")
     refuse_unless(
         any(carrying),
         "the calls are in the graph, but y comes back cut off from them; in the paper's listing, too, the heads read y "
         "before it is detached",
     )
-    refuse_unless(last != [False] * n + [True], f"{here}: only the y call, so the thought was detached before it")
+    refuse_unless(
+        last != [False] * n + [True],
+        f"{here}: only the y call, so the thought was detached before it",
+    )
     refuse_unless(
         last != [False] * (n - 1) + [True, True],
         f"{here}: the last z call and the y call. That is HRM's 1-step gradient; TRM differentiates the whole round",
@@ -59,7 +75,8 @@ def check_calls(tape, y, n, T, rounds):
         f"{here}: those of the last round, whatever the argument grad_rounds says",
     )
     refuse_unless(
-        not any(carrying[:free]), f"{here}: it also flows through early rounds, which should only move states"
+        not any(carrying[:free]),
+        f"{here}: it also flows through early rounds, which should only move states",
     )
     refuse_unless(carrying == wanted, f"{here}: calls {[i for i, on in enumerate(carrying, 1) if on]}")
     refuse_unless(

@@ -1,6 +1,12 @@
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.probes import Tape, compare_gradients, compare_results, compare_tapes, two_states
+from trm_minimal.classroom.probes import (
+    Tape,
+    compare_gradients,
+    compare_results,
+    compare_tapes,
+    two_states,
+)
 
 STATEMENT = """
 A colleague writes the recursion without `torch.no_grad()`. Each round starts from detached states, so that no gradient

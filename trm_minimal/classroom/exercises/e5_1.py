@@ -75,7 +75,10 @@ def check_equal_scores(f):
 def check_labels_matter(f):
     logits_BLV, labels_BL = random_scores(2, 5, 7)
     same = torch.equal(f(logits_BLV, labels_BL), f(logits_BLV, (labels_BL + 1) % 7))
-    refuse_unless(not same, "other labels give the same losses; `labels_BL` says which token counts in each cell")
+    refuse_unless(
+        not same,
+        "other labels give the same losses; `labels_BL` says which token counts in each cell",
+    )
 
 
 def check_shift(f):
@@ -105,7 +108,10 @@ def check_single_scores(f):
 def check_large(f):
     logits_BLV = torch.tensor([[[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4]]])
     labels_BL = torch.tensor([[1, 0]])
-    loss_BL, right_BL = f(logits_BLV, labels_BL), losses.stablemax_cross_entropy(logits_BLV, labels_BL)
+    loss_BL, right_BL = (
+        f(logits_BLV, labels_BL),
+        losses.stablemax_cross_entropy(logits_BLV, labels_BL),
+    )
     refuse_unless(
         torch.allclose(loss_BL.float(), right_BL, rtol=1e-3),
         f"with scores of 10,000 and -10,000 the loss is {float(loss_BL[0, 0]):.2f}, and {float(right_BL[0, 0]):.2f} is "
@@ -119,7 +125,10 @@ def check_gradient(f):
     for row in (logits_BLV, values.repeat(2, 3, 1)):
         yours, right = (row.clone().requires_grad_() for _ in range(2))
         loss_BL = f(yours, labels_BL)
-        refuse_unless(loss_BL.requires_grad, "no gradient flows from the loss to the scores; nothing could be learned")
+        refuse_unless(
+            loss_BL.requires_grad,
+            "no gradient flows from the loss to the scores; nothing could be learned",
+        )
         loss_BL.sum().backward()
         losses.stablemax_cross_entropy(right, labels_BL).sum().backward()
         odd = ~yours.grad.isfinite()
@@ -152,7 +161,8 @@ def check_type(f):
         "scores in bfloat16 give a loss with two or three digits; turn them into float32 before anything else",
     )
     refuse_unless(
-        loss_BL.requires_grad, "no gradient flows back to scores in bfloat16; turn them into float32 attached"
+        loss_BL.requires_grad,
+        "no gradient flows back to scores in bfloat16; turn them into float32 attached",
     )
     for loss in (loss_BL, right_BL):
         loss.sum().backward()
@@ -163,10 +173,14 @@ def check_type(f):
 
 
 def check_values(f, logits_BLV, labels_BL):
-    loss_BL, right_BL = f(logits_BLV, labels_BL).float(), losses.stablemax_cross_entropy(logits_BLV, labels_BL)
+    loss_BL, right_BL = (
+        f(logits_BLV, labels_BL).float(),
+        losses.stablemax_cross_entropy(logits_BLV, labels_BL),
+    )
     shapes = [list(tensor.shape) for tensor in (logits_BLV, loss_BL, right_BL)]
     refuse_unless(
-        shapes[1] == shapes[2], f"scores of shape {shapes[0]} give a result of shape {shapes[1]}; {shapes[2]} is right"
+        shapes[1] == shapes[2],
+        f"scores of shape {shapes[0]} give a result of shape {shapes[1]}; {shapes[2]} is right",
     )
     refuse_unless(
         torch.allclose(loss_BL, right_BL, rtol=1e-3, atol=1e-5),

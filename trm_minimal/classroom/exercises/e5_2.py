@@ -60,7 +60,12 @@ def new_puzzles(B: int, L: int) -> tuple[Tensor, Tensor]:
 
 
 def probe(f):
-    for L, halted in ((4, [False, True, False, True, True]), (1, [False, False, True]), (3, [True]), (3, [False] * 2)):
+    for L, halted in (
+        (4, [False, True, False, True, True]),
+        (1, [False, False, True]),
+        (3, [True]),
+        (3, [False] * 2),
+    ):
         check_slots(f, L, halted)
     check_first_refill(f)
 
@@ -73,7 +78,8 @@ def check_slots(f, L, halted):
 
     refuse_unless(new is not None, "it returns nothing; it should return a Carry")
     refuse_unless(
-        isinstance(new, Carry), f"it returns a {type(new).__name__}; a Carry, with its named fields, is wanted"
+        isinstance(new, Carry),
+        f"it returns a {type(new).__name__}; a Carry, with its named fields, is wanted",
     )
     for name, part, was in zip(Carry._fields, new, old, strict=True):
         refuse_unless(isinstance(part, Tensor), f"{name} is {shown(part)}; each field of a Carry is a tensor")
@@ -111,7 +117,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
         return
     turned = ["old" if gone else "new" for gone in halted]
     refuse_unless(
-        mine["inputs"] != turned, "the two cases are exchanged: it refills the slots that go on, and no others"
+        mine["inputs"] != turned,
+        "the two cases are exchanged: it refills the slots that go on, and no others",
     )
     for b, gone in enumerate(halted):
         here = {name: where[b] for name, where in mine.items()}
@@ -122,8 +129,14 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
                 here["inputs"] != "odd" or not 0 <= row < len(halted),
                 f"{slot} takes row {row} of the new puzzles; it should take row {b}, as every slot has its own",
             )
-            refuse_unless(here["inputs"] == "new", f"{slot} has halted, but it does not get the puzzle of its row")
-            refuse_unless(here["labels"] == "new", f"{slot} gets a new puzzle, but not the solution that belongs to it")
+            refuse_unless(
+                here["inputs"] == "new",
+                f"{slot} has halted, but it does not get the puzzle of its row",
+            )
+            refuse_unless(
+                here["labels"] == "new",
+                f"{slot} gets a new puzzle, but not the solution that belongs to it",
+            )
             refuse_unless(
                 (here["y"], here["z"]) != ("odd", "odd") or float(new.y[b, 0, 0]) >= 0,
                 "y starts as z should, and z as y: initial_states returns (y, z)",
@@ -140,7 +153,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
             )
         else:
             refuse_unless(
-                here["inputs"] == "old", f"{slot} has not halted, yet it loses its puzzle in the middle of it"
+                here["inputs"] == "old",
+                f"{slot} has not halted, yet it loses its puzzle in the middle of it",
             )
             refuse_unless(
                 here["labels"] == "old",
@@ -149,7 +163,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
             for state in "yz":
                 refuse_unless(here[state] == "old", f"{slot} has not halted, yet it forgets its {state}")
             refuse_unless(
-                here["steps"] == "old", f"{slot} goes on, yet its steps are counted from 0 again; it might never end"
+                here["steps"] == "old",
+                f"{slot} goes on, yet its steps are counted from 0 again; it might never end",
             )
     raise Refused("some slot holds neither its old row nor the new one")
 
@@ -203,7 +218,11 @@ def steps_kept(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 def steps_cleared(model, carry, inputs_BL, labels_BL, generator=None):
-    return chosen(carry, empty_carry(model, inputs_BL, labels_BL, generator), steps=torch.zeros_like(carry.steps))
+    return chosen(
+        carry,
+        empty_carry(model, inputs_BL, labels_BL, generator),
+        steps=torch.zeros_like(carry.steps),
+    )
 
 
 def states_kept(model, carry, inputs_BL, labels_BL, generator=None):

@@ -37,6 +37,7 @@ def probe(f):
     check_end(f)
     check_exploration(f)
     check_minimum(f)
+    check_two_draws(f)
     check_draws(f)
     check_one_step(f)
 
@@ -45,16 +46,26 @@ def check_form(f):
     halted_B = f(torch.tensor([3.0, -3.0, 3.0]), torch.tensor([1, 2, 3]), 4, fresh())
     refuse_unless(halted_B is not None, "it returns nothing; it should return a bool for each slot")
     refuse_unless(isinstance(halted_B, Tensor), f"it returns a {type(halted_B).__name__}; a tensor is wanted")
-    refuse_unless(list(halted_B.shape) == [3], f"for 3 slots it returns the shape {list(halted_B.shape)}; [3] is right")
-    refuse_unless(halted_B.dtype == torch.bool, f"it returns {halted_B.dtype}; refill chooses with a bool tensor")
+    refuse_unless(
+        list(halted_B.shape) == [3],
+        f"for 3 slots it returns the shape {list(halted_B.shape)}; [3] is right",
+    )
+    refuse_unless(
+        halted_B.dtype == torch.bool,
+        f"it returns {halted_B.dtype}; refill chooses with a bool tensor",
+    )
 
 
 def check_rule_without_exploration(f):
     for q, halts, why in (
         (5.0, True, "rule 1 lets it halt"),
         (-5.0, False, "rule 1 says above 0, and nothing else makes it halt yet"),
-        (0.3, True, "q is a logit: 0 stands for a probability of one half, so do not ask for more"),
-        (-0.3, False, "q is a logit, not a probability: 0 stands for one half"),
+        (
+            0.01,
+            True,
+            "q is a logit: 0 stands for a probability of one half, so do not ask for more",
+        ),
+        (-0.01, False, "q is a logit, not a probability: 0 stands for one half"),
         (0.0, False, "exactly 0 is not above 0"),
     ):
         for steps in (1, 2, 15):
@@ -74,10 +85,12 @@ def check_end(f):
             halted_B = f(q_B, torch.full((400,), steps), 4, fresh(), exploration=exploration)
             after = f"after step {steps}, with N_sup = 4,"
             refuse_unless(
-                bool(halted_B[1::2].all()), f"{after} a sure slot that explores is held back; rule 3 is above rule 2"
+                bool(halted_B[1::2].all()),
+                f"{after} a sure slot that explores is held back; rule 3 is above rule 2",
             )
             refuse_unless(
-                bool(halted_B[::2].all()), f"{after} a slot with q = -5 goes on; rule 3 lets no puzzle stay longer"
+                bool(halted_B[::2].all()),
+                f"{after} a slot with q = -5 goes on; rule 3 lets no puzzle stay longer",
             )
 
 
@@ -85,7 +98,8 @@ def check_one_step(f):
     """With N_sup = 1 rule 2 has no m to draw from."""
     for exploration in (0.0, 1.0):
         with explained(
-            RuntimeError, "with N_sup = 1 there is no m from 2 to 1, and torch.randint fails; draw up to max(N_sup, 2)"
+            RuntimeError,
+            "with N_sup = 1 there is no m from 2 to 1, and torch.randint fails; draw up to max(N_sup, 2)",
         ):
             halted_B = f(torch.tensor([-5.0, 5.0]), torch.tensor([1, 1]), 1, fresh(), exploration=exploration)
         refuse_unless(bool(halted_B.all()), "with N_sup = 1 a slot goes on after its only step")
@@ -102,7 +116,8 @@ def check_exploration(f):
     for steps in (1, 3, 15):
         halted = share(f, -5.0, steps, 16, 1.0)
         refuse_unless(
-            halted == 0, f"{halted:.0%} of the unsure slots halt after step {steps} of 16: exploring only holds back"
+            halted == 0,
+            f"{halted:.0%} of the unsure slots halt after step {steps} of 16: exploring only holds back",
         )
     held = [1 - share(f, 5.0, 1, 4, 0.25, seed) for seed in range(4)]
     told = ", ".join(f"{value:.0%}" for value in held)
@@ -112,15 +127,18 @@ def check_exploration(f):
         "none does: throw a coin for each slot",
     )
     refuse_unless(
-        abs(held[0] - 0.75) > 0.025, f"with exploration 0.25, {held[0]:.0%} of slots explore: the comparison is turned"
+        abs(held[0] - 0.75) > 0.025,
+        f"with exploration 0.25, {held[0]:.0%} of slots explore: the comparison is turned",
     )
     refuse_unless(
         abs(held[0] - 0.25) < 0.025,
         f"with exploration 0.25, {held[0]:.0%} of the sure slots go on after step 1; a quarter should: m is at least 2",
     )
-    default = 1 - float(f(torch.ones(MANY), torch.ones(MANY), 16, fresh()).double().mean())
+    sure_B = torch.ones(10 * MANY)
+    default = 1 - float(f(sure_B, sure_B, 16, fresh()).double().mean())
     refuse_unless(
-        abs(default - 0.1) < 0.02, f"unless told otherwise, {default:.0%} of the slots explore; keep exploration=0.1"
+        abs(default - 0.1) < 0.005,
+        f"unless told otherwise, {default:.1%} of the slots explore; keep exploration=0.1",
     )
 
 
@@ -130,16 +148,30 @@ def check_minimum(f):
         shares = {steps: share(f, 5.0, steps, N_sup, 1.0) for steps in (2, 3, N_sup - 1)}
         late = all(abs(halted - (steps - 2) / (N_sup - 1)) < 0.025 for steps, halted in shares.items())
         refuse_unless(
-            not late, "a slot that explores halts one step late: at least m steps are enough, m itself counts"
+            not late,
+            "a slot that explores halts one step late: at least m steps are enough, m itself counts",
         )
         for steps, halted in shares.items():
             right = (steps - 1) / (N_sup - 1)
             told = f"when all explore, with N_sup = {N_sup}, {halted:.0%} of the sure slots halt after step {steps}"
-            refuse_unless(halted not in (0.0, 1.0), f"{told}; all have the same m, but each slot should draw its own")
+            refuse_unless(
+                halted not in (0.0, 1.0),
+                f"{told}; all have the same m, but each slot should draw its own",
+            )
             refuse_unless(
                 abs(halted - right) < 0.025,
                 f"{told}, and {right:.0%} is right: m is one of {N_sup - 1} values, 2 to {N_sup}, both included",
             )
+
+
+def check_two_draws(f):
+    """Who explores says nothing about m: a quarter explores, and of these all with m up to 8 halt."""
+    halted, right = share(f, 5.0, 8, 16, 0.25), 0.75 + 0.25 * 7 / 15
+    refuse_unless(
+        abs(halted - right) < 0.025,
+        f"with exploration 0.25, {halted:.0%} of the sure slots halt after step 8 of 16, and {right:.0%} is right: who "
+        "explores and how long hang together; draw two numbers for each slot",
+    )
 
 
 def check_draws(f):
@@ -149,9 +181,13 @@ def check_draws(f):
     first, second = (f(*slots, 16, generator, exploration=0.5) for _ in range(2))
     again = f(*slots, 16, fresh(3), exploration=0.5)
     refuse_unless(
-        not torch.equal(first, second), "two calls in a row hold back the same slots: hand the generator on as it is"
+        not torch.equal(first, second),
+        "two calls in a row hold back the same slots: hand the generator on as it is",
     )
-    refuse_unless(torch.equal(first, again), "one seed gives two different results: some draw is from elsewhere")
+    refuse_unless(
+        torch.equal(first, again),
+        "one seed gives two different results: some draw is from elsewhere",
+    )
 
 
 def confident(q_B, steps_B, N_sup, generator, exploration, low=2, high=None, per_slot=True):
@@ -224,6 +260,12 @@ def nothing_to_draw(q_B, steps_B, N_sup, generator, exploration=0.1):
     return confident(q_B, steps_B, N_sup, generator, exploration) | (steps_B >= N_sup)
 
 
+def one_number_for_both(q_B, steps_B, N_sup, generator, exploration=0.1):
+    uniform_B = torch.rand(len(q_B), generator=generator)
+    too_early = (uniform_B < exploration) & (steps_B < 2 + (uniform_B * (N_sup - 1)).floor())
+    return (q_B > 0) & ~too_early | (steps_B >= N_sup)
+
+
 def global_draws(q_B, steps_B, N_sup, generator, exploration=0.1):
     return halting.halt_by_q(q_B, steps_B, N_sup, None, exploration)
 
@@ -289,6 +331,7 @@ EXERCISE = Code(
         seeded_inside: "two calls in a row",
         default_changed: "keep exploration=0.1",
         later_than_m: "m itself counts",
+        one_number_for_both: "draw two numbers for each slot",
         nothing_to_draw: "torch.randint fails",
         two_at_least: "goes on after its only step",
         one_for_all: "for 3 slots it returns the shape",

@@ -56,7 +56,8 @@ def probe(f):
     parts, places = list(shadow.parameters()), [part.data_ptr() for part in shadow.parameters()]
     f(shadow, model, decay)
     refuse_unless(
-        close(numbers(model), weight), "it changes the model's own weights; training must not feel the average"
+        close(numbers(model), weight),
+        "it changes the model's own weights; training must not feel the average",
     )
     check_result(numbers(shadow), old, weight, decay)
     refuse_unless(
@@ -90,7 +91,10 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
         not same_now.all(),
         "the shadow has not changed at all; a new tensor under an old name leaves the parameter as it was",
     )
-    refuse_unless(not same_now.any(), f"{int(same_now.sum())} of {len(now)} numbers stay as they were; go through all")
+    refuse_unless(
+        not same_now.any(),
+        f"{int(same_now.sum())} of {len(now)} numbers stay as they were; go through all",
+    )
     change = (now - old) / (weight - old)
     told = f"with decay {decay} a number goes from {old[0]:.2f} to {now[0]:.2f}, where the model has {weight[0]:.2f}"
     refuse_unless(not close(now, weight), f"{told}: it is copied, not averaged")
@@ -99,7 +103,8 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
         f"{told}: the two shares are exchanged; the old keeps {decay}",
     )
     refuse_unless(
-        not close(now, decay * old + weight), f"{told}: the shares are {decay} and 1; they must add up to one"
+        not close(now, decay * old + weight),
+        f"{told}: the shares are {decay} and 1; they must add up to one",
     )
     refuse_unless(
         close(now, decay * old + (1 - decay) * weight),
@@ -110,7 +115,8 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
 def check_graph(f, shadow: nn.Module, model: nn.Module):
     odd = [weight for weight in shadow.parameters() if weight.requires_grad or weight.grad_fn is not None]
     refuse_unless(
-        not odd, "the shadow keeps a graph of how it was computed, which grows with every update; switch gradients off"
+        not odd,
+        "the shadow keeps a graph of how it was computed, which grows with every update; switch gradients off",
     )
     trainable, model = two_nets()
     f(trainable.requires_grad_(True), model, 0.9)  # an error here is told as it is

@@ -45,7 +45,8 @@ class Watched(torch.amp.GradScaler):
     def note(self, what: str) -> None:
         self.tape.append((what, gradient(self.model)))
         refuse_unless(
-            self.tape[0][0] == "scale", "the loss goes backward as it is; scaler.scale(loss) is what should go backward"
+            self.tape[0][0] == "scale",
+            "the loss goes backward as it is; scaler.scale(loss) is what should go backward",
         )
 
     def scale(self, outputs):
@@ -101,8 +102,14 @@ def scene(enabled: bool = True) -> tuple[nn.Module, WatchedSGD, Watched, Tensor]
     """(model, optimizer, scaler, inputs), the same every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model, inputs = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), torch.randn(5, 3)
-    optimizer, scaler = WatchedSGD(model.parameters(), lr=0.1), Watched(model, init_scale=SCALE, enabled=enabled)
+        model, inputs = (
+            nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)),
+            torch.randn(5, 3),
+        )
+    optimizer, scaler = (
+        WatchedSGD(model.parameters(), lr=0.1),
+        Watched(model, init_scale=SCALE, enabled=enabled),
+    )
     optimizer.scaler = scaler
     return model, optimizer, scaler, inputs
 
@@ -149,20 +156,28 @@ def check_calls(f, clip):
         f"the gradient goes into the step with its full length {length:.1f}, though clip is {clip}",
     )
     straight = torch.allclose(at["step"] / length, true / true.norm(), atol=1e-4)
-    refuse_unless(straight, "the clipped gradient points elsewhere; all its numbers shrink by one common factor")
+    refuse_unless(
+        straight,
+        "the clipped gradient points elsewhere; all its numbers shrink by one common factor",
+    )
     refuse_unless(
         abs(length - clip) < 0.01 * clip,
         f"with clip = {clip} the gradient goes into the step with the length {length:.2f} ({grown:.3f} of its own)",
     )
     refuse_unless(
-        "update" in calls, "scaler.update() is missing: the scale would never change, and the next step would fail"
+        "update" in calls,
+        "scaler.update() is missing: the scale would never change, and the next step would fail",
     )
     now = gradient(model)
     refuse_unless(
-        now is None or not now.any(), "the gradients are still there afterwards, and the next backward adds to them"
+        now is None or not now.any(),
+        "the gradients are still there afterwards, and the next backward adds to them",
     )
     moved = torch.allclose(numbers(model), before - 0.1 * at["step"], atol=1e-5)
-    refuse_unless(moved and len(calls) == 4, f"it calls the scaler's {', '.join(calls)}: four calls, once each, do it")
+    refuse_unless(
+        moved and len(calls) == 4,
+        f"it calls the scaler's {', '.join(calls)}: four calls, once each, do it",
+    )
 
 
 def check_short(f):
@@ -186,7 +201,10 @@ def check_overflow(f):
     )
     refuse_unless(torch.equal(numbers(model), before), "after an overflow the weights must stay as they are")
     halved = scaler.get_scale() == SCALE / 2
-    refuse_unless(halved, f"after an overflow the scale is {scaler.get_scale():.0f}; half of {SCALE:.0f} is right")
+    refuse_unless(
+        halved,
+        f"after an overflow the scale is {scaler.get_scale():.0f}; half of {SCALE:.0f} is right",
+    )
 
 
 def check_several(f):
@@ -200,7 +218,8 @@ def check_several(f):
             results.append(numbers(model))
         state = "on" if enabled else "off"
         refuse_unless(
-            torch.allclose(*results, atol=1e-5), f"after three updates with the scaler {state} the weights are others"
+            torch.allclose(*results, atol=1e-5),
+            f"after three updates with the scaler {state} the weights are others",
         )
 
 

@@ -50,14 +50,17 @@ def rows(tokens_NL: Tensor) -> list[tuple[int, ...]]:
 
 def probe(f):
     many = mazes(6, 12, 0)
-    for puzzles, rows in ((many, slice(None)), (many, [0, 1, 0]), (mazes(20, 1, 1), slice(None))):
-        check_copies(f, Puzzles(*(tokens_NL[rows].clone() for tokens_NL in puzzles)))
+    for puzzles, chosen in ((many, slice(None)), (many, [0, 1, 0]), (mazes(20, 1, 1), slice(None))):
+        check_copies(f, Puzzles(*(tokens_NL[chosen].clone() for tokens_NL in puzzles)))
 
 
 def check_copies(f, puzzles: Puzzles):
     N, result = len(puzzles), f(*puzzles)
     pair = isinstance(result, (tuple, list)) and len(result) == 2
-    refuse_unless(pair and all(isinstance(part, Tensor) for part in result), "two tensors are wanted: inputs, labels")
+    refuse_unless(
+        pair and all(isinstance(part, Tensor) for part in result),
+        "two tensors are wanted: inputs, labels",
+    )
     inputs_NL, labels_NL = result
     expected = maze.plain_eightfold(puzzles)
     shape = list(expected.inputs_NL.shape)
@@ -72,15 +75,22 @@ def check_copies(f, puzzles: Puzzles):
     )
     unmarked_NL = torch.where(labels_NL == maze.PATH, maze.SPACE, labels_NL)
     foreign = int((unmarked_NL != inputs_NL).any(1).sum())
-    refuse_unless(not foreign, f"{foreign} of {shape[0]} labels belong to another maze: their walls are elsewhere")
+    refuse_unless(
+        not foreign,
+        f"{foreign} of {shape[0]} labels belong to another maze: their walls are elsewhere",
+    )
     rule_NL = maze.labels(inputs_NL)[0]
     broken = int((labels_NL != rule_NL).any(1).sum())
     turned = set(zip(rows(expected.inputs_NL), rows(expected.labels_NL), strict=True))
     along = set(zip(rows(inputs_NL), rows(labels_NL), strict=True)) == turned
     refuse_unless(
-        not (broken and along), f"{broken} of {shape[0]} labels break the rule: each was chosen before its maze turned"
+        not (broken and along),
+        f"{broken} of {shape[0]} labels break the rule: each was chosen before its maze turned",
     )
-    refuse_unless(not broken, f"some labels follow the rule, but {broken} of {shape[0]} do not; give all of them to it")
+    refuse_unless(
+        not broken,
+        f"some labels follow the rule, but {broken} of {shape[0]} do not; give all of them to it",
+    )
     refuse_unless(labels_NL.dtype == torch.uint8, f"the labels come out as {labels_NL.dtype}; uint8 went in")
 
 

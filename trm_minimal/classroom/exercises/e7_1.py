@@ -25,12 +25,14 @@ def probe(f):
     for successes, n in CASES:
         check_case(f, successes, n, 1.96)
     refuse_unless(
-        close(f(7, 10), f(7, 10, 1.96)), "without z it gives another interval than with z = 1.96, the default"
+        close(f(7, 10), f(7, 10, 1.96)),
+        "without z it gives another interval than with z = 1.96, the default",
     )
     for z in (1.0, 2.576):
         got = f(7, 10, z)
         refuse_unless(
-            not close(got, f(7, 10, 1.96)), f"z = {z} gives the interval of z = 1.96; use the z that is given"
+            not close(got, f(7, 10, 1.96)),
+            f"z = {z} gives the interval of z = 1.96; use the z that is given",
         )
         check_case(f, 7, 10, z)
 
@@ -54,7 +56,10 @@ def check_case(f, successes, n, z):
         f"{told}. That is the plain interval around p; it has no width where all are solved. Wilson's is wanted",
     )
     middle, half = (right[0] + right[1]) / 2, (right[1] - right[0]) / 2
-    refuse_unless(not close(got, (middle, half)), f"{told}: those are the middle and the half width, not the two ends")
+    refuse_unless(
+        not close(got, (middle, half)),
+        f"{told}: those are the middle and the half width, not the two ends",
+    )
     shrink = 1 + z * z / n
     refuse_unless(
         not close(got, (middle * shrink - half * shrink, middle * shrink + half * shrink)),
@@ -75,7 +80,8 @@ def check_case(f, successes, n, z):
         f"{here}: it says {got[0]} to {got[1]}, which is rounded; return the numbers as they come",
     )
     refuse_unless(
-        close(got, right), f"{here}: it says {got[0]:.6f} to {got[1]:.6f}; {right[0]:.6f} to {right[1]:.6f} is right"
+        close(got, right),
+        f"{here}: it says {got[0]:.6f} to {got[1]:.6f}; {right[0]:.6f} to {right[1]:.6f} is right",
     )
 
 

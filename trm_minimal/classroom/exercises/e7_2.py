@@ -43,9 +43,18 @@ def probe(f):
     check_one(f, 81, 79, "one right cell is enough for it")
     check_one(f, 81, 30, "a puzzle with more than half of its cells right still counts as solved")
     for cells in (900, 1_000_000):
-        check_one(f, cells, 1, "a bar of 99 %, or of any share, lets wrong boards pass when they are large")
+        check_one(
+            f,
+            cells,
+            1,
+            "a bar of 99 %, or of any share, lets wrong boards pass when they are large",
+        )
     check_exchanged(f)
-    for cells, mistakes in ((81, [0, 1, 30, 0, 81, 2, 40]), (16, [0, 16, 1, 0, 9, 0, 3]), (900, [1, 0, 3, 4, 0, 1, 0])):
+    for cells, mistakes in (
+        (81, [0, 1, 30, 0, 81, 2, 40]),
+        (16, [0, 16, 1, 0, 9, 0, 3]),
+        (900, [1, 0, 3, 4, 0, 1, 0]),
+    ):
         check_bins(f, cells, mistakes)
 
 
@@ -65,7 +74,8 @@ def check_exchanged(f):
     tokens_NL[0, :2] = labels_NL[0, [1, 0]]
     ((solved, _),) = f(tokens_NL, labels_NL, torch.tensor([25]), [(20, 30)])
     refuse_unless(
-        solved == 0, "a board with two digits exchanged counts as solved: the sums agree; compare cell by cell"
+        solved == 0,
+        "a board with two digits exchanged counts as solved: the sums agree; compare cell by cell",
     )
 
 
@@ -83,10 +93,14 @@ def check_bins(f, cells, mistakes):
         told = f"{here}: its {there} puzzles have {inside} wrong cells. It says {solved} of {count}"
         refuse_unless(solved == solved, f"{here}: nan; an empty bin is (0, 0)")
         refuse_unless(count != len(mistakes), f"{told}: it counts the puzzles of all bins in each")
-        refuse_unless(count == there, f"{told}: a puzzle at an edge of the bin gets lost; both ends belong to it")
+        refuse_unless(
+            count == there,
+            f"{told}: a puzzle at an edge of the bin gets lost; both ends belong to it",
+        )
         share = truly / there if there else 0
         refuse_unless(
-            solved == truly or solved != share, f"{told}: that is a share, and the number of puzzles right is wanted"
+            solved == truly or solved != share,
+            f"{told}: that is a share, and the number of puzzles right is wanted",
         )
         cells_right = sum(1 - wrong / cells for wrong in inside)
         refuse_unless(

@@ -40,24 +40,39 @@ def probe(f):
     for n, T in ((2, 2), (6, 3), (4, 1), (1, 2)):
         for k in range(1, 2 * T * (n + 1) + 2):
             check_moment(f(k, n, T), tuple(right(k, n, T)), f"moment {k} with n = {n} and T = {T}", n, T)
-    check_moment(f(1001, 1000, 2), tuple(right(1001, 1000, 2)), "moment 1001 with n = 1000 and T = 2", 1000, 2)
+    check_moment(
+        f(1001, 1000, 2),
+        tuple(right(1001, 1000, 2)),
+        "moment 1001 with n = 1000 and T = 2",
+        1000,
+        2,
+    )
     begin = f(0, 2, 2)
     refuse_unless(
-        begin == (0, 0, 0, ""), f'moment 0 is {shown(begin)}; before any call it is (0, 0, 0, ""), by definition'
+        begin == (0, 0, 0, ""),
+        f'moment 0 is {shown(begin)}; before any call it is (0, 0, 0, ""), by definition',
     )
 
 
 def check_moment(got, right, here: str, n: int, T: int):
     refuse_unless(got is not None, 'it returns nothing; it should return (step, round, call, "z" or "y")')
     refuse_unless(
-        isinstance(got, (tuple, list)) and len(got) == 4, f"it returns {shown(got)}; four values are wanted: {right}"
+        isinstance(got, (tuple, list)) and len(got) == 4,
+        f"it returns {shown(got)}; four values are wanted: {right}",
     )
     (step, round, call, state), wanted = got, f"{here} is {tuple(got)}; it should be {right}"
     refuse_unless(
-        (step + 1, round + 1, call + 1) != right[:3], f"{wanted}. Steps, rounds and calls count from 1, not from 0"
+        (step + 1, round + 1, call + 1) != right[:3],
+        f"{wanted}. Steps, rounds and calls count from 1, not from 0",
     )
-    refuse_unless(call == right[2], f"{wanted}. Look at the call: it goes from 1 to n + 1 = {n + 1} and begins anew")
-    refuse_unless(round == right[1], f"{wanted}. Look at the round: it runs from 1 to T = {T} and then begins anew")
+    refuse_unless(
+        call == right[2],
+        f"{wanted}. Look at the call: it goes from 1 to n + 1 = {n + 1} and begins anew",
+    )
+    refuse_unless(
+        round == right[1],
+        f"{wanted}. Look at the round: it runs from 1 to T = {T} and then begins anew",
+    )
     refuse_unless(step == right[0], f"{wanted}. Look at the step: it ends after T rounds of n + 1 calls each")
     refuse_unless(state == right[3], f"{wanted}. Which state does this call renew?")
 

@@ -28,7 +28,14 @@ def reference():
     return settle_time
 
 
-CELLS = ((3, 3, 3, 3, 3), (0, 1, 1, 1, 1), (2, 1, 2, 1, 1), (1, 1, 1, 1, 2), (2, 2, 1, 2, 2), (1, 5, 4, 3, 3))
+CELLS = (
+    (3, 3, 3, 3, 3),
+    (0, 1, 1, 1, 1),
+    (2, 1, 2, 1, 1),
+    (1, 1, 1, 1, 2),
+    (2, 2, 1, 2, 2),
+    (1, 5, 4, 3, 3),
+)
 
 
 def probe(f):
@@ -49,9 +56,13 @@ def probe(f):
 def shaped(got, shape) -> Tensor:
     refuse_unless(isinstance(got, Tensor), f"it returns {shown(got)}; a tensor [N, L] is wanted")
     refuse_unless(
-        tuple(got.shape) == tuple(shape), f"it returns a tensor of shape {tuple(got.shape)}; {tuple(shape)} is wanted"
+        tuple(got.shape) == tuple(shape),
+        f"it returns a tensor of shape {tuple(got.shape)}; {tuple(shape)} is wanted",
     )
-    refuse_unless(got.dtype == torch.long, f"the times have type {got.dtype}; whole numbers, torch.long, are wanted")
+    refuse_unless(
+        got.dtype == torch.long,
+        f"the times have type {got.dtype}; whole numbers, torch.long, are wanted",
+    )
     return got
 
 

@@ -39,14 +39,20 @@ def numbers(found) -> tuple:
 
 
 def probe(f):
-    with explained(KeyError, "it asks for a seed that only one of the two has ({error}); skip what is not in both"):
+    with explained(
+        KeyError,
+        "it asks for a seed that only one of the two has ({error}); skip what is not in both",
+    ):
         check_pairs(f, OURS, THEIRS)
     check_pairs(f, {0: 0.2, 1: 0.0, 2: 0.5}, {0: 0.0, 1: 0.1, 2: 0.1})
     check_pairs(f, {seed: 0.5 + 0.01 * seed**2 for seed in range(6)}, dict.fromkeys(range(6), 0.5))
     check_pairs(f, {3: 0.25, 4: 0.85}, {4: 0.5, 3: 0.5})
     for ours, theirs, n in (({0: 0.6, 1: 0.9}, {0: 0.5}, 1), ({0: 0.6}, {1: 0.5}, 0), ({}, {}, 0)):
         value, low, high, count = numbers(f(ours, theirs))
-        refuse_unless(count == n, f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs; {n} is right")
+        refuse_unless(
+            count == n,
+            f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs; {n} is right",
+        )
         refuse_unless(
             (low, high) == (-math.inf, math.inf),
             f"from {n} pairs it claims the interval {low:g} to {high:g}; fewer than two pairs claim nothing: endless",
@@ -60,14 +66,20 @@ def check_pairs(f, ours, theirs):
     gaps = [ours[seed] - theirs[seed] for seed in seeds]
     n, s, value = len(gaps), stdev(gaps), mean(gaps)
     found, low, high, count = numbers(f(ours, theirs))
-    refuse_unless(not math.isclose(found, -value), f"the mean is {found:.3f}: the sign is turned; ours minus theirs")
+    refuse_unless(
+        not math.isclose(found, -value),
+        f"the mean is {found:.3f}: the sign is turned; ours minus theirs",
+    )
     told = f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs with the mean {found:.3f}"
     refuse_unless(
         count == n and math.isclose(found, value, abs_tol=1e-9),
         f"{told}; {n} pairs with {value:.3f} are right: only a seed that both have is a pair",
     )
     half, quantile = (high - low) / 2, float(t.ppf(0.975, n - 1))
-    refuse_unless(math.isclose((high + low) / 2, value, abs_tol=1e-9), "the interval has not the mean in its middle")
+    refuse_unless(
+        math.isclose((high + low) / 2, value, abs_tol=1e-9),
+        "the interval has not the mean in its middle",
+    )
     both = [stdev(list(of[seed] for seed in seeds)) for of in (ours, theirs)]
     mistakes = {
         "1.96 is the quantile for very many seeds; Student's is larger": NormalDist().inv_cdf(0.975) * s / n**0.5,
@@ -82,7 +94,10 @@ def check_pairs(f, ours, theirs):
     right = quantile * s / n**0.5
     said = f"around {value:.3f} it claims plus or minus {half:.3f}, where {right:.3f} is right"
     for words, width in mistakes.items():
-        refuse_unless(not math.isclose(half, width, rel_tol=1e-6) or math.isclose(width, right), f"{said}: {words}")
+        refuse_unless(
+            not math.isclose(half, width, rel_tol=1e-6) or math.isclose(width, right),
+            f"{said}: {words}",
+        )
     refuse_unless(math.isclose(half, right, rel_tol=1e-6), said)
 
 

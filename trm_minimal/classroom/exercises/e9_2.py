@@ -53,7 +53,10 @@ def probe(f):
             isinstance(found, float) and math.isnan(found),
             f"before the first look it returns {shown(found)}; nothing is known there, which is nan",
         )
-        refuse_unless(math.isclose(f(one, 100 * each), 0.01), "without `which` it should read the average, ema")
+        refuse_unless(
+            math.isclose(f(one, 100 * each), 0.01),
+            "without `which` it should read the average, ema",
+        )
 
 
 def check_value(found, right, one, step, each, which):

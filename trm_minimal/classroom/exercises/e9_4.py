@@ -16,7 +16,15 @@ alone. Return the *set* of what spoils the comparison:
 
 Every description has the keys `"steps"`, `"warm-up"`, `"seeds"` and `"score"`; what else it has varies.
 """
-GOOD = {"layers": 2, "depth": [6, 3], "EMA": True, "steps": 1000, "warm-up": 50, "seeds": 3, "score": "held-out exact"}
+GOOD = {
+    "layers": 2,
+    "depth": [6, 3],
+    "EMA": True,
+    "steps": 1000,
+    "warm-up": 50,
+    "seeds": 3,
+    "score": "held-out exact",
+}
 ABSENT = object()
 
 
@@ -44,23 +52,48 @@ def reference():
 LOSS = {"score": "training loss"}
 CASES = (  # changes of GOOD in ours and in theirs, the factor, and what a wrong answer is told
     ({}, {"layers": 4}, "layers", "a clean comparison"),
-    ({}, {"layers": 4, "width": 64}, "layers", "a key that only the second has is a difference, too"),
+    (
+        {},
+        {"layers": 4, "width": 64},
+        "layers",
+        "a key that only the second has is a difference, too",
+    ),
     ({"width": 64}, {"layers": 4}, "layers", "a key that only the first has is a difference, too"),
     ({"clip": None}, {"layers": 4}, "layers", "None is a value, and not the same as an absent key"),
     ({}, {"layers": 4, "batch": 8, "steps": 900}, "layers", "every key but the factor counts"),
     ({"steps": 40}, {"layers": 4, "steps": 40}, "layers", "both end inside their warm-up"),
     ({}, {"warm-up": 2000, "layers": 4}, "layers", "the second alone is inside its warm-up"),
     ({"warm-up": 2000}, {"layers": 4}, "layers", "the first alone is inside its warm-up"),
-    ({"steps": 50}, {"layers": 4, "steps": 50}, "layers", "a run that ends where its warm-up ends was never past it"),
+    (
+        {"steps": 50},
+        {"layers": 4, "steps": 50},
+        "layers",
+        "a run that ends where its warm-up ends was never past it",
+    ),
     ({"seeds": 2}, {"layers": 4, "seeds": 2}, "layers", "two seeds are fewer than three"),
     ({"seeds": 1}, {"layers": 4}, "layers", "the first alone has one seed, and the numbers differ"),
-    ({}, {"layers": 4, "seeds": 1}, "layers", "the second alone has one seed, and the numbers differ"),
+    (
+        {},
+        {"layers": 4, "seeds": 1},
+        "layers",
+        "the second alone has one seed, and the numbers differ",
+    ),
     ({**LOSS}, {"EMA": False, **LOSS}, "EMA", "a training loss cannot show EMA"),
-    ({**LOSS}, {"layers": 4, **LOSS}, "layers", "a training loss can show layers; it is blind to EMA alone"),
+    (
+        {**LOSS},
+        {"layers": 4, **LOSS},
+        "layers",
+        "a training loss can show layers; it is blind to EMA alone",
+    ),
     ({}, {"EMA": False}, "EMA", "a held-out score does show EMA"),
     ({**LOSS}, {"EMA": False}, "EMA", "the first score is a training loss"),
     ({}, {"EMA": False, **LOSS}, "EMA", "the second score is a training loss"),
-    ({"score": "held-out loss"}, {"EMA": False, "score": "held-out loss"}, "EMA", "a held-out loss does show EMA"),
+    (
+        {"score": "held-out loss"},
+        {"EMA": False, "score": "held-out loss"},
+        "EMA",
+        "a held-out loss does show EMA",
+    ),
     ({}, {"steps": 2000}, "steps", "steps may be the factor, and then are no confound"),
     ({}, {"seeds": 5}, "seeds", "seeds may be the factor, and then are no confound"),
 )
@@ -77,8 +110,14 @@ def probe(f):
         ours, theirs = GOOD | ours, another(GOOD | theirs)
         found, wanted = f(ours, theirs, another(factor)), right(ours, theirs, factor)
         refuse_unless(found is not None, "it returns nothing; a set is wanted, also an empty one")
-        refuse_unless(isinstance(found, (set, frozenset)), f"it returns a {type(found).__name__}; a set is wanted")
-        refuse_unless(factor not in found, f"it names {factor!r}, which is what the two are meant to differ in")
+        refuse_unless(
+            isinstance(found, (set, frozenset)),
+            f"it returns a {type(found).__name__}; a set is wanted",
+        )
+        refuse_unless(
+            factor not in found,
+            f"it names {factor!r}, which is what the two are meant to differ in",
+        )
         equal = [key for key in ours if key in found and key in theirs and ours[key] == theirs[key]]
         refuse_unless(
             not equal,
@@ -108,7 +147,10 @@ def keys_of_the_first_forgotten(ours, theirs, factor):
 
 
 def none_for_absent(ours, theirs, factor):
-    return without(reference()(ours, theirs, factor), *(k for k in ours if ours[k] is None and theirs.get(k) is None))
+    return without(
+        reference()(ours, theirs, factor),
+        *(k for k in ours if ours[k] is None and theirs.get(k) is None),
+    )
 
 
 def first_difference(ours, theirs, factor):

@@ -23,7 +23,10 @@ def puzzle_by_puzzle(tokens_NL, labels_NL, values_N, bins):
 def no_cell_wrong(tokens_NL, labels_NL, values_N, bins):
     solved = values_N[(tokens_NL != labels_NL).sum(1) == 0].tolist()
     return [
-        (sum(least <= value <= most for value in solved), sum(least <= value <= most for value in values_N.tolist()))
+        (
+            sum(least <= value <= most for value in solved),
+            sum(least <= value <= most for value in values_N.tolist()),
+        )
         for least, most in bins
     ]
 
