@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from trm_minimal import halting
-from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.watched import explained
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import explained, refuse_unless
 
 STATEMENT = """
 Write `halt_by_q(q_B, steps_B, N_sup, generator, exploration=0.1)`. It returns a bool tensor [B]: which slots halt now,
@@ -169,7 +169,8 @@ def check_two_draws(f):
     halted, right = share(f, 5.0, 8, 16, 0.25), 0.75 + 0.25 * 7 / 15
     refuse_unless(
         abs(halted - right) < 0.025,
-        f"with exploration 0.25, {halted:.0%} of the sure slots halt after step 8 of 16, and {right:.0%} is right: who "
+        f"with exploration 0.25, {halted:.0%} of the sure slots halt after step 8 of 16, and "
+        f"{right:.0%} is right: who "
         "explores and how long hang together; draw two numbers for each slot",
     )
 

@@ -2,7 +2,8 @@
 
 import json
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
 Write `confounds(ours, theirs, factor)`. Two dictionaries describe two trainings that are meant to differ in `factor`
