@@ -25,7 +25,7 @@ os.environ["TRM_ANSWERS"] = str(ROOT / "notebooks" / ".no-answers")  # whatever 
 LONG = ("test_sweeps.py", "test_runs.py", "test_browser.py")
 SLOW = (
     *LONG,
-    *("test_autocast.py", "test_cli.py", "test_parallel.py", "test_readme.py", "test_train.py"),
+    *("test_autocast.py", "test_cli.py", "test_parallel.py", "test_readme.py", "test_sudoku.py", "test_train.py"),
 )
 SHOWN = 10  # files in the list of the slowest
 

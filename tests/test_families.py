@@ -14,8 +14,8 @@ import torch
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from trm_minimal import checkpoint
 from trm_minimal.__main__ import main
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import puzzles, recipes
 from trm_minimal.model import TinyRecursiveModel

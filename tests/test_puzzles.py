@@ -67,6 +67,7 @@ def test_the_family_is_seen_from_the_signs(text, family):
         ("puzzle.sdk", r"puzzle\.sdk: cannot be read"),
         ("nowhere/puzzle", "nowhere/puzzle: cannot be read"),
         ("nowhere", "'nowhere': no such file, and no puzzle"),
+        ("1.....4..3.....y", "'y' in row 4, column 4"),
         ("", "the puzzle is empty"),
         (" \n ", "the puzzle is empty"),
         ("123", "boards of 3 cells"),

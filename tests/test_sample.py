@@ -1,7 +1,5 @@
 """What a test run computes again: in seven commits' time everything, on each commit something of each kind."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from tests.sample import PERIOD, commit, sample
@@ -40,21 +38,3 @@ def test_the_commit_is_a_number_and_without_git_it_is_zero(tmp_path, monkeypatch
     assert commit(tmp_path) == "0"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert commit() == "0"
-
-
-@pytest.mark.parametrize("every", [True, False])
-def test_a_test_of_records_gets_the_sample_or_with_the_flag_all(every, pytestconfig):
-    by_name, given = {f"record {i}": i for i in range(20)}, []
-    metafunc = SimpleNamespace(
-        definition=SimpleNamespace(get_closest_marker=lambda _: SimpleNamespace(args=(by_name,))),
-        config=SimpleNamespace(getoption=lambda name: {"all_records": every}[name]),
-        parametrize=lambda argument, values, ids: given.extend(values),
-    )
-    conftest = pytestconfig.pluginmanager.get_plugin(str(runs.ROOT / "conftest.py"))
-    conftest.pytest_generate_tests(metafunc)
-    assert given == list(by_name.values() if every else sample(list(by_name.values()), commit()))
-
-
-def test_the_rules_of_comparison_are_found_from_any_folder(pytestconfig):
-    """nbval opens this path as it is, and pytest may be started in notebooks/."""
-    assert pytestconfig.option.nbval_sanitize_with == str(runs.ROOT / "tests" / "nbval.cfg")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from trm_minimal import checkpoint
 from trm_minimal.__main__ import main
+from trm_minimal.engine import checkpoint
 from trm_minimal.errors import BadInput
 from trm_minimal.lab import recipes
 from trm_minimal.lab.records import check, provenance, replay, sweeps

@@ -201,6 +201,11 @@ def cure(error: Exception) -> str | None:
     return None
 
 
+def printable(text: str) -> str:
+    """The text on one line, without anything that steers a terminal: names may come from elsewhere."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def main(words: list[str] | None = None) -> int:
     """Run one command; the exit code."""
     arguments = parser().parse_args(words)
@@ -209,7 +214,7 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:  # no bad input: `program` sees to it
         raise
     except (BadInput, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except Diverged as error:
         print(f"error: {error}", file=sys.stderr)

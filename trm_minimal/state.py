@@ -90,6 +90,7 @@ class TrainState:
         checkpoint.load_weights(self.ema.model, parts["ema"], str(path))
         device = self.model.tokens_VD.device
         slots = {name: self.workers.share(part).to(device) for name, part in parts["carry"].items()}
+        checkpoint.require_like(self.carry._asdict() | {"ids": self.ids_B}, slots, path)
         self.ids_B = slots.pop("ids")
         self.carry = Carry(**slots)
         for name, generator in self.generators.items():
@@ -101,5 +102,7 @@ class TrainState:
         self.step = checkpoint.fact(found, "step", int, path)
         self.curve = checkpoint.fact(found, "curve", list, path)
         self.seconds = checkpoint.fact(found, "seconds", float, path)
+        if not all({"step", "loss", "raw", "ema"} <= dict(row).keys() for row in self.curve):
+            raise ValueError("a row of the curve is incomplete")
         if not 0 <= self.step <= self.last_step:
             raise BadInput(f"{path} says step {self.step} of {self.last_step}; start anew")

@@ -144,8 +144,11 @@ print(f"calls of net for one maze:   {maze_recipe.N_sup} steps x T={T} x (n={n} 
 print(f"layers passed through:       {calls} x {maze_recipe.layers} = {layers_deep}")
 
 # %% [markdown]
-# A *layer* is one stage of a network: numbers in, numbers out. A network with that many separate layers would be far larger. Here the same few layers are used again and again. The paper's own nets are larger than this one (5 to 7 million numbers for most tasks, n = 6, T = 3) and
-# are trained on a GPU; its appendix "Hyper-parameters and setup" gives the settings. Ours is of a size that a laptop can train.
+# A *layer* is one stage of a network: numbers in, numbers out. A network with that many separate
+# layers would be far larger. Here the same few layers are used again and again. The paper's own
+# nets are larger than this one (5 to 7 million numbers for most tasks, n = 6, T = 3) and are
+# trained on a GPU; its appendix "Hyper-parameters and setup" gives the settings. Ours is of a size
+# that a laptop can train.
 #
 # ## Sudoku too
 #

@@ -383,11 +383,12 @@ print(f"Figure: bars, how many of {len(every)} labels follow the rule after a sy
 print("Perfect 9x9 mazes: all labels follow it after all 8.")
 
 # %% [markdown]
-# **What you should see.** Only the left-right flip is nearly harmless: it exchanges just *left* and *right* in the
-# rule, and these two rarely compete: a step to either side would have to lead nearer to G. After the six other moves
-# not a single label follows the rule. Train on them, as the official builder offers (option `--aug`, off by default),
-# and the net is taught eight rules that contradict each other. The cure is to **relabel**: move the question, then
-# find the answer anew (`maze.relabelled`). What the contradiction costs in accuracy, notebook 06 measures.
+# **What you should see.** Only the left-right flip is nearly harmless: it exchanges just *left* and
+# *right* in the rule, and these two rarely compete: a step to either side would have to lead nearer
+# to G. After the six other moves not a single label follows the rule. Train on them, as the
+# official builder offers (option `--aug`, off by default), and the net is taught eight rules that
+# contradict each other. The cure is to **relabel**: move the question, then find the answer anew
+# (`maze.relabelled`). What the contradiction costs in accuracy, notebook 06 measures.
 #
 # ## Split before you augment, and by the right key
 #
@@ -657,4 +658,5 @@ progress("01")
 #
 # **Next**: notebook 02, *One tiny net*, takes the network itself apart.
 #
-# [← 00 · Start here: watch a tiny network think](00_start_here.ipynb) | [the map](00_start_here.ipynb) | [2 · One tiny net →](02_one_tiny_net.ipynb)
+# [← 00 · Start here: watch a tiny network think](00_start_here.ipynb) | [the
+# map](00_start_here.ipynb) | [2 · One tiny net →](02_one_tiny_net.ipynb)

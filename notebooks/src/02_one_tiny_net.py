@@ -161,12 +161,13 @@ print("Equal to the package's rms_norm.")
 # | **post-norm** | $\mathrm{norm}(h + f(h))$ | TRM, its ancestor HRM, the first transformers |
 # | **pre-norm** | $h + f(\mathrm{norm}(h))$ | most large language models |
 #
-# *HRM*, the Hierarchical Reasoning Model (2025), is what TRM simplifies: two nets of four layers that call each other at two
-# speeds, 27 million numbers, trained through the last call of each alone. TRM keeps its loop and its way of supervising, with
-# one net of two layers and more of the gradient (notebook 04). (*Transformers* are nets of the kind behind language models;
-# TRM borrows their parts.) Pre-norm keeps a free path for
-# $h$: each layer adds its share on top of the sum so far. In a plain deep stack this trains well. TRM is not a plain
-# stack, since its output becomes its own next input.
+# *HRM*, the Hierarchical Reasoning Model (2025), is what TRM simplifies: two nets of four layers
+# that call each other at two speeds, 27 million numbers, trained through the last call of each
+# alone. TRM keeps its loop and its way of supervising, with one net of two layers and more of the
+# gradient (notebook 04). (*Transformers* are nets of the kind behind language models; TRM borrows
+# their parts.) Pre-norm keeps a free path for $h$: each layer adds its share on top of the sum so
+# far. In a plain deep stack this trains well. TRM is not a plain stack, since its output becomes
+# its own next input.
 #
 # **Predict.** Take the opening experiment, but with pre-norm. What is the RMS of the state after 42 blocks: about 1
 # (a), about 10 (b) or about 1,000 (c)? Write your letter into the next cell. Nothing depends on it.
@@ -249,10 +250,12 @@ rms_L = block(h_BLD)[0].square().mean(1).sqrt()
 print(f"after a whole block (official)\n   RMS of a position {spread(rms_L)}")
 
 # %% [markdown]
-# With the official norm each feature has size 1 and positions differ; with the norm over the width it is the reverse.
-# From outside the block you cannot tell, because its second norm is upright in both. Which one trains better? On
-# mazes it matters whether anything is learned at all (`LOG.md`, 2026-11-26), and notebook 09 has both on record. But beware: a norm without learned numbers leaves no trace in a file of saved weights. Weights
-# of one kind load into the other without an error, and then compute something else.
+# With the official norm each feature has size 1 and positions differ; with the norm over the width
+# it is the reverse. From outside the block you cannot tell, because its second norm is upright in
+# both. Which one trains better? On mazes it matters whether anything is learned at all (`LOG.md`,
+# 2026-11-26), and notebook 09 has both on record. But beware: a norm without learned numbers leaves
+# no trace in a file of saved weights. Weights of one kind load into the other without an error, and
+# then compute something else.
 #
 # ## Cells meet, second way: attention
 #
@@ -389,10 +392,11 @@ print("learned starting states:", [name for name, _ in model.named_parameters() 
 # - SwiGLU of width $D$: $3 \cdot D \cdot F(D)$,
 # - attention: $4 D^2$ (query, key, value, out), **or** a mixer: another SwiGLU, of width $L$.
 #
-# Outside: the token table and the *answer head*, which turns a row of $y$ into $V$ logits, $V \cdot D$ each; and a Q
-# head with two outputs, $2D + 2$. (The second was HRM's "go on", unused by default.) We build models on PyTorch's
-# *meta* device, which knows shapes but holds no numbers, and compare with the counts of the official code. The paper
-# says *MLP* (a plain network, as opposed to attention) for the mixer, *Att* for attention.
+# Outside: the token table and the *answer head*, which turns a row of $y$ into $V$ logits, $V \cdot
+# D$ each; and a Q head with two outputs, $2D + 2$. (The second was HRM's "go on", unused by
+# default.) We build models on PyTorch's *meta* device, which knows shapes but holds no numbers, and
+# compare with the counts of the official code. The paper says *MLP* (a plain network, as opposed to
+# attention) for the mixer, *Att* for attention.
 
 # %%
 def by_hand(vocab, length, block, depth, D=512):
@@ -653,4 +657,5 @@ progress("02")
 #
 # **Next**: notebook 03, *Thinking in a loop*, lets this net call itself.
 #
-# [← 1 · Puzzles as tokens](01_puzzles_as_tokens.ipynb) | [the map](00_start_here.ipynb) | [3 · Thinking in a loop →](03_thinking_in_a_loop.ipynb)
+# [← 1 · Puzzles as tokens](01_puzzles_as_tokens.ipynb) | [the map](00_start_here.ipynb) | [3 ·
+# Thinking in a loop →](03_thinking_in_a_loop.ipynb)

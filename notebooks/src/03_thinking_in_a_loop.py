@@ -259,12 +259,13 @@ for name, wiring in WIRINGS.items():
     print()
 
 # %% [markdown]
-# The control fails, as it must. The rest is less tidy than the theory. The Sudoku nets hardly mind when $x$ comes
-# into both updates, so these nets do not tell their job by the absence of $x$ alone. The maze nets do mind: they
-# solve about half of the mazes at most.
+# The control fails, as it must. The rest is less tidy than the theory. The Sudoku nets hardly mind
+# when $x$ comes into both updates, so these nets do not tell their job by the absence of $x$ alone.
+# The maze nets do mind: they solve about half of the mazes at most.
 #
-# Be careful with the conclusion. These nets were trained with the paper's wiring and are surprised by another, so the
-# test shows what they *rely on*. Whether a net can be *trained* with $x$ in both updates, or in neither, nobody has tried here.
+# Be careful with the conclusion. These nets were trained with the paper's wiring and are surprised
+# by another, so the test shows what they *rely on*. Whether a net can be *trained* with $x$ in both
+# updates, or in neither, nobody has tried here.
 #
 # ## Who holds the answer?
 #
@@ -348,10 +349,11 @@ for name, (model, recipe, inputs, labels) in cases.items():
         print(f"   probe on {kind:14}: {probe(*pair, model, more_labels, labels)}")
 
 # %% [markdown]
-# So $z$ holds the answer in both nets. In the maze net it is only written in other directions than those that the head
-# reads. That agrees with the paper as far as it goes: it says (4.2) that $z$ does not decode by the head, and that it *can be
-# transformed* into a solution, by the update that makes $y$ out of $y + z$. What it sits uneasily with is the next argument there: since
-# $y$ keeps the solution, $z$ need not store it. Here $z$ stores all of it, all the same.
+# So $z$ holds the answer in both nets. In the maze net it is only written in other directions than
+# those that the head reads. That agrees with the paper as far as it goes: it says (4.2) that $z$
+# does not decode by the head, and that it *can be transformed* into a solution, by the update that
+# makes $y$ out of $y + z$. What it sits uneasily with is the next argument there: since $y$ keeps
+# the solution, $z$ need not store it. Here $z$ stores all of it, all the same.
 #
 # Limits: a probe shows that something *can* be read off, not that the net uses it. The paper's example is a much larger
 # net on harder Sudokus; ours are small nets on easy puzzles.
@@ -418,10 +420,10 @@ print("Figure: drift of three numbers over 16 calls, logarithmic axis, three str
 # steps.
 #
 # - **4x4 Sudoku**, 200 held-out puzzles: three recorded nets (seeds 0 to 2) and, as control, three untrained nets.
-# - **9x9 mazes**, the first 100 held-out ones: three recorded nets, and the older run that notebook 00 mentions. It was
-#   trained with little *exploration*: a puzzle was seldom made to stay once the net said "solved", so later supervision
-#   steps were rarely practised (notebook 05). We
-#   call a maze *moving* if its drift is above 0.01, a hundredth of the state's size.
+# - **9x9 mazes**, the first 100 held-out ones: three recorded nets, and the older run that notebook
+#   00 mentions. It was trained with little *exploration*: a puzzle was seldom made to stay once the
+#   net said "solved", so later supervision steps were rarely practised (notebook 05). We call a
+#   maze *moving* if its drift is above 0.01, a hundredth of the state's size.
 
 # %%
 def settle(model, inputs_BL, depth, steps=8):
@@ -618,7 +620,8 @@ print("y after rounds 1 to 8:", ", ".join(shown))
 #
 # **Next**: notebook 04, *Deep recursion*, asks which of these calls carry gradient.
 #
-# [← 2 · One tiny net](02_one_tiny_net.ipynb) | [the map](00_start_here.ipynb) | [4 · Deep recursion: gradients where they count →](04_deep_recursion.ipynb)
+# [← 2 · One tiny net](02_one_tiny_net.ipynb) | [the map](00_start_here.ipynb) | [4 · Deep
+# recursion: gradients where they count →](04_deep_recursion.ipynb)
 
 # %%
 progress("03")

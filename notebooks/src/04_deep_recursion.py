@@ -380,13 +380,15 @@ print("After 14,000 calls' work:", at(curve[curve.work == 14]))
 print("After 18,000 calls' work:", at(curve[curve.work == 18]))
 
 # %% [markdown]
-# **What you should see.** Left, at equal steps, TRM's mean is ahead from step 500 on. But read the verdict before you
-# rank them. It compares seed by seed and puts an interval round the mean difference (notebook 09); where that includes zero,
-# nothing is claimed. On the 500 test puzzles each of TRM's seeds is above each 1-step seed, for two of the three by little, and the
-# gap of the means comes mostly from one slow seed. That is a hint, no proof. (If the two were equally good, TRM's
-# seeds would still be the upper three in 1 of 20 such trials.) Right, at equal work, even the hint is gone: 1-step
-# takes cheaper steps and more of them, and two of its seeds run ahead of TRM's mean. The gradient through *all* rounds
-# buys nothing here. It costs half as much again as TRM's, and at equal work it is far behind.
+# **What you should see.** Left, at equal steps, TRM's mean is ahead from step 500 on. But read the
+# verdict before you rank them. It compares seed by seed and puts an interval round the mean
+# difference (notebook 09); where that includes zero, nothing is claimed. On the 500 test puzzles
+# each of TRM's seeds is above each 1-step seed, for two of the three by little, and the gap of the
+# means comes mostly from one slow seed. That is a hint, no proof. (If the two were equally good,
+# TRM's seeds would still be the upper three in 1 of 20 such trials.) Right, at equal work, even the
+# hint is gone: 1-step takes cheaper steps and more of them, and two of its seeds run ahead of TRM's
+# mean. The gradient through *all* rounds buys nothing here. It costs half as much again as TRM's,
+# and at equal work it is far behind.
 #
 # The paper's Table 1 has 87.4 % with TRM's gradient and 56.5 % with the 1-step gradient on Sudoku-Extreme: 31 points,
 # one run each. Our runs neither confirm nor refute that. They are small boards, T = 2, a net of 0.1 million weights,
@@ -425,8 +427,9 @@ print("Figure: memory kept for the backward pass against n, one line for each T.
       f"{most['all rounds', 4]:.1f} MB for T = 4.")
 
 # %% [markdown]
-# **What you should see.** Left four lines in one, right a fan. These are exact counts, so there is no spread. They leave out
-# the weights, the optimizer, and what a backward pass needs for a moment. What do all eight lines have in common?
+# **What you should see.** Left four lines in one, right a fan. These are exact counts, so there is
+# no spread. They leave out the weights, the optimizer, and what a backward pass needs for a moment.
+# What do all eight lines have in common?
 
 # %% [markdown]
 # <!-- exercise 4.3 -->
@@ -576,7 +579,8 @@ print(f"{T * (n + 1)} calls, {sum(calls_with_gradient(recursion, n, T))} with gr
 #
 # **Next**: notebook 05 builds the loop around these steps: *deep supervision*, and knowing when to stop.
 #
-# [← 3 · Thinking in a loop](03_thinking_in_a_loop.ipynb) | [the map](00_start_here.ipynb) | [5 · Deep supervision and knowing when to stop →](05_deep_supervision.ipynb)
+# [← 3 · Thinking in a loop](03_thinking_in_a_loop.ipynb) | [the map](00_start_here.ipynb) | [5 ·
+# Deep supervision and knowing when to stop →](05_deep_supervision.ipynb)
 
 # %%
 progress("04")

@@ -106,8 +106,8 @@ print("My guess: about", guesses.get(my_guess, "?"), "steps")
 # 4. take the loss: how wrong is the answer, and how wrong was Q about it?
 # 5. **backward**, one **optimizer step**, and clear the gradients;
 # 6. **detach** $y$ and $z$: keep their values, cut the graph behind them;
-# 7. stop if Q says "solved". For *all* puzzles of the batch? Figure 3 writes `if q_hat > 0` of a batch and leaves it open;
-#    "for all" is our reading.
+# 7. stop if Q says "solved". For *all* puzzles of the batch? Figure 3 writes `if q_hat > 0` of a
+#    batch and leaves it open; "for all" is our reading.
 #
 # Two lines are easy to get wrong. *Step 1 is inside the loop.* Its embedding table has just been moved by step 5, and the
 # graph of the old $x$ is gone: in notebook 04 the second backward failed. *Step 5 is inside the loop, too.* The
@@ -361,18 +361,21 @@ print("Figure: two panels over 1,000 optimizer steps, mean and least to most of 
       f"{last.exact['halting']:.2f} with halting and {last.exact['no halting']:.2f} without.")
 
 # %% [markdown]
-# **What you should see.** For the first 300 steps hardly a puzzle is ever solved, so Q lets nobody go, and the two rules
-# must agree. They do: a control for free. Then Q wakes up, puzzles leave, and new ones come in. The same compute now goes
-# into four times as many puzzles or more. The last lines of the output show what that does: at step 600 nearly every puzzle that
-# leaves the net without halting is right, for it was trained on for 16 updates in a row, and on unseen puzzles fewer than half are. With halting it
-# is the other way round. That fits the paper's remark that removing halting altogether lowers accuracy a lot, because too much time goes
-# into the same puzzles.
+# **What you should see.** For the first 300 steps hardly a puzzle is ever solved, so Q lets nobody
+# go, and the two rules must agree. They do: a control for free. Then Q wakes up, puzzles leave, and
+# new ones come in. The same compute now goes into four times as many puzzles or more. The last
+# lines of the output show what that does: at step 600 nearly every puzzle that leaves the net
+# without halting is right, for it was trained on for 16 updates in a row, and on unseen puzzles
+# fewer than half are. With halting it is the other way round. That fits the paper's remark that
+# removing halting altogether lowers accuracy a lot, because too much time goes into the same
+# puzzles.
 #
-# The limits: one task, small boards, a short run, three seeds, a learning rate chosen with halting on; in a longer run
-# the other rule might catch up. And the two rules differ in a second thing: without halting all 48 slots start together and so
-# stay in lock-step, at one depth, with the same 48 puzzles for 16 updates. Which of the two costs the accuracy, slots that start at
-# different times could tell; that has not been run. (16.7 and 14.3 are no errors: in 100 optimizer steps a slot ends six or seven stays of
-# 16 steps.)
+# The limits: one task, small boards, a short run, three seeds, a learning rate chosen with halting
+# on; in a longer run the other rule might catch up. And the two rules differ in a second thing:
+# without halting all 48 slots start together and so stay in lock-step, at one depth, with the same
+# 48 puzzles for 16 updates. Which of the two costs the accuracy, slots that start at different
+# times could tell; that has not been run. (16.7 and 14.3 are no errors: in 100 optimizer steps a
+# slot ends six or seven stays of 16 steps.)
 #
 # ## Is Q right about itself?
 #
@@ -543,7 +546,8 @@ print("The untrained control solves none.")
 #
 # **Next**: notebook 06 trains mazes with everything switched on: mixed precision, live curves, recorded bands.
 #
-# [← 4 · Deep recursion: gradients where they count](04_deep_recursion.ipynb) | [the map](00_start_here.ipynb) | [6 · Train: small mazes with AMP →](06_train_small_mazes.ipynb)
+# [← 4 · Deep recursion: gradients where they count](04_deep_recursion.ipynb) | [the
+# map](00_start_here.ipynb) | [6 · Train: small mazes with AMP →](06_train_small_mazes.ipynb)
 
 # %%
 progress("05")

@@ -131,10 +131,12 @@ lettered(descend, {
 #
 # A GPU works off a queue, and Python only fills it. But whoever asks a tensor for its *value*
 # (`float(loss)`, `.item()`, an `if`) must wait until the queue is empty ([PyTorch's notes on
-# CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution)). So this step asks for none. Refill
-# and halting are `where`, not `if`. The losses stay tensors; `train` looks at them every tenth step. Batches are *drawn*
-# on the CPU, so that every device sees the same: row numbers and symmetries only, for a GPU 64 steps in one shipment, beside
-# the training. The puzzles lie on the device and are turned there. The next cell counts the questions, and compares the draws.
+# CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution)). So this step
+# asks for none. Refill and halting are `where`, not `if`. The losses stay tensors; `train` looks at
+# them every tenth step. Batches are *drawn* on the CPU, so that every device sees the same: row
+# numbers and symmetries only, for a GPU 64 steps in one shipment, beside the training. The puzzles
+# lie on the device and are turned there. The next cell counts the questions, and compares the
+# draws.
 #
 # </details>
 
@@ -198,10 +200,11 @@ for name, result in results.items():
 # sum is rounded back to 1. Learning is adding small things to large ones, so the weights, the optimizer, the EMA and
 # our carry stay in `float32`.
 #
-# **Autocast** chooses operation by operation. Large products run in 16 bits. Element-wise operations keep the format they
-# are given, adding a 16-bit and a 32-bit tensor gives 32 bits, and losses are lifted to 32. (Our `rms_norm` computes in 32 bits and returns what it got.) The
-# [lists](https://docs.pytorch.org/docs/stable/amp.html) differ between CPU and GPU. The official code has no autocast:
-# it casts weights by hand, and keeps even the carry in `bfloat16`.
+# **Autocast** chooses operation by operation. Large products run in 16 bits. Element-wise
+# operations keep the format they are given, adding a 16-bit and a 32-bit tensor gives 32 bits, and
+# losses are lifted to 32. (Our `rms_norm` computes in 32 bits and returns what it got.) The
+# [lists](https://docs.pytorch.org/docs/stable/amp.html) differ between CPU and GPU. The official
+# code has no autocast: it casts weights by hand, and keeps even the carry in `bfloat16`.
 #
 # ## Scaling the loss
 #
@@ -305,10 +308,11 @@ for precision, (_, seconds) in trials.items():
     print(f"{str(precision)[6:]:>8}: {1000 * seconds:5.0f} ms a step")
 
 # %% [markdown]
-# The three trainings are not equal, and need not be: rounding nudges the states, and two nets drift apart like two
-# seeds. What must agree is the *course*, and it does. The memory falls to little more than half; our norms keep some
-# 32-bit numbers. A GPU is one more nudge, and moves the losses about as far from a CPU's as a change of a CPU's weights by a
-# ten-millionth does (`LOG.md`, 2026-11-26).
+# The three trainings are not equal, and need not be: rounding nudges the states, and two nets drift
+# apart like two seeds. What must agree is the *course*, and it does. The memory falls to little
+# more than half; our norms keep some 32-bit numbers. A GPU is one more nudge, and moves the losses
+# about as far from a CPU's as a change of a CPU's weights by a ten-millionth does (`LOG.md`,
+# 2026-11-26).
 #
 # Do not read the times as "16 bits are slow". Many processors have no instructions for them, and PyTorch then imitates
 # them at many times the cost. That is why the small recipes of this course run in `float32`. On a GPU, too, look first:
@@ -578,11 +582,13 @@ found = verdict(scores["exact"], "turned along", "as they are")
 print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 
 # %% [markdown]
-# **What you should see.** Read the verdicts first: they are computed from the seeds, and say "no claim" where the
-# interval includes zero (notebook 09 says how). Then compare the two scores. A net that finds a shortest path, but not the labelled one, is right in *any* and
-# wrong in *exact*. Where both are low, the paths themselves are missing. Contradicting labels can do that: cell by cell
-# the best guess is the more frequent answer, and a mixture of two paths is no path. Last, the training mazes: a net
-# that does better there than on new ones learns them by heart. Eight lawful views close that gap.
+# **What you should see.** Read the verdicts first: they are computed from the seeds, and say "no
+# claim" where the interval includes zero (notebook 09 says how). Then compare the two scores. A net
+# that finds a shortest path, but not the labelled one, is right in *any* and wrong in *exact*.
+# Where both are low, the paths themselves are missing. Contradicting labels can do that: cell by
+# cell the best guess is the more frequent answer, and a mixture of two paths is no path. Last, the
+# training mazes: a net that does better there than on new ones learns them by heart. Eight lawful
+# views close that gap.
 #
 # The rows at 30x30 are the published mazes, 42 minutes of one CPU core each, mixed by the convolution of `maze_15x15`: one
 # seed, no claim. There, the authors of [Lattice Deduction Transformers](https://arxiv.org/abs/2605.08605) report that their
@@ -636,7 +642,8 @@ print(f"You guessed: {guesses.get(my_guess, '?')}. Recorded, exact: {found}.")
 #
 # **Next**: notebook 07 trains Sudoku, from 4x4 to the real thing, and asks what it costs.
 #
-# [← 5 · Deep supervision and knowing when to stop](05_deep_supervision.ipynb) | [the map](00_start_here.ipynb) | [7 · Train: Sudoku from 4x4 to Extreme →](07_train_sudoku.ipynb)
+# [← 5 · Deep supervision and knowing when to stop](05_deep_supervision.ipynb) | [the
+# map](00_start_here.ipynb) | [7 · Train: Sudoku from 4x4 to Extreme →](07_train_sudoku.ipynb)
 
 # %%
 progress("06")

@@ -264,12 +264,13 @@ print("Verdict:", "both learn; compare the intervals" if begun else
       f"no claim, attention has not begun: {max(attention):.3f} at most")
 
 # %% [markdown]
-# So this pair of recipes says nothing about the paper's 12.7 points: attention stands at zero here, at a rate that was chosen with the
-# mixer. With positions that know rows and columns it does learn, in notebook 09, and reaches 0.22 in as many steps of a third of
-# the batch. Equal steps are not equal work, either.
-# (The precision of the training stands beside each run; scores are always taken in float32.) The comparison also holds
-# one board size. On large boards the mixer's weights between cells grow with the square of the length: on Maze-Hard the
-# paper's mixer solved nothing, and attention 85.3 %.
+# So this pair of recipes says nothing about the paper's 12.7 points: attention stands at zero here,
+# at a rate that was chosen with the mixer. With positions that know rows and columns it does learn,
+# in notebook 09, and reaches 0.22 in as many steps of a third of the batch. Equal steps are not
+# equal work, either. (The precision of the training stands beside each run; scores are always taken
+# in float32.) The comparison also holds one board size. On large boards the mixer's weights between
+# cells grow with the square of the length: on Maze-Hard the paper's mixer solved nothing, and
+# attention 85.3 %.
 #
 # ## What makes a Sudoku hard
 #
@@ -373,16 +374,17 @@ print("Figure: two panels. Left, by givens: the three kinds above. Right, the ha
                 for name, count in zip(rating_bins, counts, strict=True)))
 
 # %% [markdown]
-# **What you should see.** Left, discs near the top, triangles that go down as givens get fewer, crosses far below. At 24
-# to 26 givens both kinds stand in one column. Right, the share falls with the rating: of the puzzles that need no guess the
-# net solves a part, of those that need many hardly any. Few givens and guesses are two causes, and the two panels let you tell them apart.
+# **What you should see.** Left, discs near the top, triangles that go down as givens get fewer,
+# crosses far below. At 24 to 26 givens both kinds stand in one column. Right, the share falls with
+# the rating: of the puzzles that need no guess the net solves a part, of those that need many
+# hardly any. Few givens and guesses are two causes, and the two panels let you tell them apart.
 
 # %% [markdown]
 # <!-- exercise 7.3 -->
 
 # %% [markdown]
-# This net carries out logic on boards like those it saw, and fails where a solver must search. Nothing that it saw ever
-# asked for that.
+# This net carries out logic on boards like those it saw, and fails where a solver must search.
+# Nothing that it saw ever asked for that.
 #
 # ## What the last rung costs
 #
@@ -495,10 +497,12 @@ print(f"Figure: left, from {curve['ema'][0]:.2f} to {curve['ema'].iloc[-1]:.2f}.
       f"hardest list by rating: {shares}")
 
 # %% [markdown]
-# **What you should see.** The paper's number is far away. But the curve had not ended, and the run has about 4 % of the
-# paper's FLOP. One seed, one try: we do not know which part of the recipe helps. Note the right panel: on this list a higher
-# *rating* does not go with fewer puzzles solved. That may be the net, and it may be the rating, for a single rating is a noisy one: turn a
-# puzzle around and tdoku needs another number of guesses. One would have to rate each puzzle over many turns to tell.
+# **What you should see.** The paper's number is far away. But the curve had not ended, and the run
+# has about 4 % of the paper's FLOP. One seed, one try: we do not know which part of the recipe
+# helps. Note the right panel: on this list a higher *rating* does not go with fewer puzzles solved.
+# That may be the net, and it may be the rating, for a single rating is a noisy one: turn a puzzle
+# around and tdoku needs another number of guesses. One would have to rate each puzzle over many
+# turns to tell.
 #
 # With the published files (`data/puzzles/README.md`) you can go on where we stopped. Run `bench` first; the depth of its
 # table is yours to choose, and a minute of it tells you the hours.
@@ -594,7 +598,8 @@ print("Figure: seven rungs, one mark for each seed. Exact on", "; ".join(said) +
 #
 # **Next**: notebook 08 opens the nets that were trained here and watches every inner state.
 #
-# [← 6 · Train: small mazes with AMP](06_train_small_mazes.ipynb) | [the map](00_start_here.ipynb) | [8 · Watch it think →](08_watch_it_think.ipynb)
+# [← 6 · Train: small mazes with AMP](06_train_small_mazes.ipynb) | [the map](00_start_here.ipynb) |
+# [8 · Watch it think →](08_watch_it_think.ipynb)
 
 # %%
 progress("07")

@@ -620,7 +620,8 @@ Playground(mazes, mazes.test, Thinker("shipped", maze_net, 16, depth),
 #
 # **Next**: notebook 09 takes parts away, one at a time, and asks what each was good for.
 #
-# [← 7 · Train: Sudoku from 4x4 to Extreme](07_train_sudoku.ipynb) | [the map](00_start_here.ipynb) | [9 · Ablations →](09_ablations.ipynb)
+# [← 7 · Train: Sudoku from 4x4 to Extreme](07_train_sudoku.ipynb) | [the map](00_start_here.ipynb) |
+# [9 · Ablations →](09_ablations.ipynb)
 
 # %%
 progress("08")

@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 10 · Stability against plasticity
 #
-# A report tells how a recursive net was tamed. Without residual connections its signal died; with them it exploded; with
-# a brake it froze; a learned gate solved everything. It is a good story. This notebook takes its sentences one by one: first
-# before any training, where arithmetic is enough, then with recorded runs, a learning rate for each variant, and
-# seeds. It tests the report's *ideas* in our small net, not the report's own nets, and the difference will matter.
+# A report tells how a recursive net was tamed. Without residual connections its signal died; with
+# them it exploded; with a brake it froze; a learned gate solved everything. It is a good story.
+# This notebook takes its sentences one by one: first before any training, where arithmetic is
+# enough, then with recorded runs, a learning rate for each variant, and seeds. It tests the
+# report's *ideas* in our small net, not the report's own nets, and the difference will matter.
 #
 # - **You will be able to** compute before training whether a recursion will explode; say what a skip, a norm and a gate
 #   do to states and to gradients; take a story about causes apart into claims that a run can refute.
@@ -43,9 +44,10 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## Eight ways to combine the old state with the new
 #
-# The net looks at a state and proposes a new one. What happens next is the **recurrence**: the proposal may replace the
-# old state, be added to it, or be mixed with it. The report tried seven attempts, A to G, in 12 supervision steps of 8 net
-# calls, with the gradient running back through all 96. It describes them in a sentence each; the history of its repository
+# The net looks at a state and proposes a new one. What happens next is the **recurrence**: the
+# proposal may replace the old state, be added to it, or be mixed with it. The report tried seven
+# attempts, A to G, in 12 supervision steps of 8 net calls, with the gradient running back through
+# all 96. It describes them in a sentence each; the history of its repository
 # (`tiny_recursive_model/trm.py`) has the code.
 #
 # | | the report's code (commit) | here |
@@ -59,9 +61,9 @@ torch.set_num_threads(1)
 # | F | a learned share (fc92212) | the same |
 # | G | a learned gate (f6f5644) | the same |
 #
-# The report's net is an MLP mixer that ends in a norm. Ours is one layer of attention that, except where we say so, does not.
-# Below are ours, untrained. Each gets 64 rows of a toy task and thinks for 96 calls. We watch the size of the state: its root
-# mean square (RMS).
+# The report's net is an MLP mixer that ends in a norm. Ours is one layer of attention that, except
+# where we say so, does not. Below are ours, untrained. Each gets 64 rows of a toy task and thinks
+# for 96 calls. We watch the size of the state: its root mean square (RMS).
 #
 # **Predict.** Which curves leave the page?
 
@@ -105,11 +107,12 @@ print("Figure: RMS of the new state after each of 96 calls, logarithmic, one pan
       "After the last call:", "; ".join(f"{told} {end}" for told, end in ends.items()) + ".")
 
 # %% [markdown]
-# **What you should see.** One curve leaves: with skips *inside* the net (our B) the state ends eleven powers of ten
-# up. Adding the whole proposal to the state (our E) grows too, but slowly, like a walk that goes on. So does the report's own
-# form, the line printed above the figure: each call adds a proposal of size 1, so 96 calls cannot make more than about 96.
-# All others stay. Whether residual connections "make it explode" depends on where they are put, and the report's growth by a dozen
-# is not what made its loss jump to 13. Where do our eleven powers come from?
+# **What you should see.** One curve leaves: with skips *inside* the net (our B) the state ends
+# eleven powers of ten up. Adding the whole proposal to the state (our E) grows too, but slowly,
+# like a walk that goes on. So does the report's own form, the line printed above the figure: each
+# call adds a proposal of size 1, so 96 calls cannot make more than about 96. All others stay.
+# Whether residual connections "make it explode" depends on where they are put, and the report's
+# growth by a dozen is not what made its loss jump to 13. Where do our eleven powers come from?
 #
 # ## The explosion, by hand
 #
@@ -140,11 +143,12 @@ print("The untrained net with skips inside, measured: its last five rounds agree
 print(f"With the paper's n = 6 the same skips would multiply by {growth_factor(6):.2f} a round.")
 
 # %% [markdown]
-# The injection enters at every call, skips keep it, and nothing takes it out again.
-# The paper's net has skips as well. But it ends each part with a norm, $\mathrm{norm}(u + f(u))$, which brings the state
-# back to size 1 at each call (notebook 02). Our B has the norm at the *entrance* of each part (**pre-norm**), where
-# it tames what is added and not the sum. This is arithmetic about skips inside a pre-norm net. It does not explain the report's B,
-# which has a norm at the end of its net and its skip outside.
+# The injection enters at every call, skips keep it, and nothing takes it out again. The paper's net
+# has skips as well. But it ends each part with a norm, $\mathrm{norm}(u + f(u))$, which brings the
+# state back to size 1 at each call (notebook 02). Our B has the norm at the *entrance* of each part
+# (**pre-norm**), where it tames what is added and not the sum. This is arithmetic about skips
+# inside a pre-norm net. It does not explain the report's B, which has a norm at the end of its net
+# and its skip outside.
 #
 # ## The other direction
 #
@@ -171,12 +175,13 @@ print("Figure: norm of the gradient of the last loss at the state after each cal
       "; ".join(f"{fate(grown[name])} in {told}" for name, told in TOLD.items()) + ".")
 
 # %% [markdown]
-# **What you should see.** Three fates. Where nothing of the old state is kept (A), the gradient loses half a dozen powers
-# of ten: "signal death", before training, is real. In our B it gains ten: the same matrix, read backwards. Now look at G,
-# the report's winner, with its gate as the report starts it, nearly open. An open gate *is* replacement, and its gradient
-# dies like A's. The same gate started nearly shut lets it through. And the paper's post-norm, which the report had for a commit
-# and dropped, passes it on almost unchanged, with no gate at all. Keep G in mind: if a vanishing gradient before training were
-# fatal, G could not learn.
+# **What you should see.** Three fates. Where nothing of the old state is kept (A), the gradient
+# loses half a dozen powers of ten: "signal death", before training, is real. In our B it gains ten:
+# the same matrix, read backwards. Now look at G, the report's winner, with its gate as the report
+# starts it, nearly open. An open gate *is* replacement, and its gradient dies like A's. The same
+# gate started nearly shut lets it through. And the paper's post-norm, which the report had for a
+# commit and dropped, passes it on almost unchanged, with no gate at all. Keep G in mind: if a
+# vanishing gradient before training were fatal, G could not learn.
 #
 # ## One family
 #
@@ -196,8 +201,9 @@ print("Figure: norm of the gradient of the last loss at the state after each cal
 # read must be kept. The report's own recall task had the value of each key fixed (`value = key + 10`): the answer follows
 # from the question alone, and a table learned by heart is enough. Ours draws the values anew for each row.
 #
-# In print, `1 0 0 -> 1` is a row of bits and its parity, with a `?` before it for the cell where the answer is read. `c c2 d2 e2`
-# asks for key c and then gives pairs, "c with value 2, d with 2, e with 2"; the answer is 2.
+# In print, `1 0 0 -> 1` is a row of bits and its parity, with a `?` before it for the cell where
+# the answer is read. `c c2 d2 e2` asks for key c and then gives pairs, "c with value 2, d with 2, e
+# with 2"; the answer is 2.
 
 # %%
 TASKS = {"parity": bits, "recall": recall.variants["post-norm@0.001"].task()}
@@ -273,11 +279,13 @@ pd.DataFrame({
 })
 
 # %% [markdown]
-# The table is at each attempt's best rate. *Held out* is the share of held-out rows right: mean and standard deviation
-# over seeds, or the values themselves while there are fewer than three. An attempt *passes* a toy when every seed is right
-# on at least 99 % (of parity's 96 rows that means all of them), and *fails* when none is right on 90 %. So *final-norm* fails
-# parity with five like seeds around 0.82, it stops short each time, while D at a mean of 0.73 neither passes nor fails: one of its seeds
-# has 0.99 and one is guessing. Note the paper's own post-norm: trained through time it is at chance on parity. And this is what stands behind "best":
+# The table is at each attempt's best rate. *Held out* is the share of held-out rows right: mean and
+# standard deviation over seeds, or the values themselves while there are fewer than three. An
+# attempt *passes* a toy when every seed is right on at least 99 % (of parity's 96 rows that means
+# all of them), and *fails* when none is right on 90 %. So *final-norm* fails parity with five like
+# seeds around 0.82, it stops short each time, while D at a mean of 0.73 neither passes nor fails:
+# one of its seeds has 0.99 and one is guessing. Note the paper's own post-norm: trained through
+# time it is at chance on parity. And this is what stands behind "best":
 
 # %% tags=["figure"]
 figure, axes = plt.subplots(1, 2, figsize=(8, 4.5), sharey=True)
@@ -310,10 +318,11 @@ for toy, found in OUTCOMES.items():
 # comparison at a single rate would have said anything you like. Then down the columns: which attempts never leave chance
 # (0.50 on both toys), whatever the rate? Do the attempts that fail one toy fail the other?
 #
-# Then the lines below the figure. Seed 0 chose the rates, by its own loss. On parity it does well at them, and the seeds
-# that had no say do worse: some of what looked like a good rate was a lucky seed. Whoever reports the run that was picked reports
-# the luck, too. On recall nothing of the kind shows. And many frames stand at the edge of the grid: a better rate may lie beyond
-# it, so "fails" is always "at these three rates".
+# Then the lines below the figure. Seed 0 chose the rates, by its own loss. On parity it does well
+# at them, and the seeds that had no say do worse: some of what looked like a good rate was a lucky
+# seed. Whoever reports the run that was picked reports the luck, too. On recall nothing of the kind
+# shows. And many frames stand at the edge of the grid: a better rate may lie beyond it, so "fails"
+# is always "at these three rates".
 #
 # Last, look at *one-pass*, the net that may not think. Where it is at 1.00, two calls are enough, and the toy does not need
 # recursion at all. It can still tell whether training survives 96 calls. What thinking is good for it cannot tell.
@@ -351,13 +360,14 @@ for title, length in {"test": "16 bits", **{title: title for title in plan.other
               "" if name == "final-norm" else f"; {says}", sep="")
 
 # %% [markdown]
-# **What you should see.** First parity at twice the updates, seed by seed. *final-norm* gains a little. The other's seeds
-# drift further apart: two now get every row right, two are at chance. Neither passes with every seed, so what is missing is not
-# only time.
+# **What you should see.** First parity at twice the updates, seed by seed. *final-norm* gains a
+# little. The other's seeds drift further apart: two now get every row right, two are at chance.
+# Neither passes with every seed, so what is missing is not only time.
 #
-# Then the harder toy. With eight times the updates the control fails. With 48 times the rows it comes
-# near, so compute can stand in for recursion on the rows one trains on. But it gets there by another way, and 20 bits tell:
-# a net that hands an answer on can hand it on a little further, and one that has learned counts up to 16 has nothing to hand on.
+# Then the harder toy. With eight times the updates the control fails. With 48 times the rows it
+# comes near, so compute can stand in for recursion on the rows one trains on. But it gets there by
+# another way, and 20 bits tell: a net that hands an answer on can hand it on a little further, and
+# one that has learned counts up to 16 has nothing to hand on.
 #
 # Now back to the two toys: the whole training of every attempt at its framed rate.
 
@@ -388,13 +398,15 @@ for toy in SWEEPS:
     print(f"Of these, right in training on {toy} all the same: {', '.join(learned) or 'none'}.")
 
 # %% [markdown]
-# **What you should see.** Our B and C begin ten powers of ten above the dotted line, before the first update, so clipping
-# the gradient cannot matter there: the size is in the states, forward. What clipping does shows at the *end*. On recall the clipped
-# runs end lower than the same seeds unclipped, each of the five, by factors from a hundred to $10^{12}$; on parity three of five do,
+# **What you should see.** Our B and C begin ten powers of ten above the dotted line, before the
+# first update, so clipping the gradient cannot matter there: the size is in the states, forward.
+# What clipping does shows at the *end*. On recall the clipped runs end lower than the same seeds
+# unclipped, each of the five, by factors from a hundred to $10^{12}$; on parity three of five do,
 # which is chance.
 #
-# Now read the last lines printed below the figure. To blow up and to learn nothing are two things: AdamW divides each
-# gradient by its own running size, so a gradient of $10^{10}$ makes no larger a step than one of 1.
+# Now read the last lines printed below the figure. To blow up and to learn nothing are two things:
+# AdamW divides each gradient by its own running size, so a gradient of $10^{10}$ makes no larger a
+# step than one of 1.
 #
 # ## Longer than anything seen
 #
@@ -446,13 +458,16 @@ for count, agree in longer.groupby("bits")["agree"].mean().items():
 # **What you should see.** Look at 10 bits. A net that had no idea would guess, and be right half of the time. These are
 # right far *less* often, so they know something, but something else.
 #
-# Here is a guess at what. Attention *averages*: its weights sum to 1, however many cells there are. So the net need not count
-# ones; it may read the **share** of ones, and say what that share would mean among 8 bits. Five ones in ten look like
-# four in eight: "even", and wrong. Written down, $k$ ones of $L$ bits become the parity of $8 k / L$, rounded. The guess can
-# be tested row by row: are net and rule right or wrong together? Two that are both mostly wrong agree often by chance alone,
-# so the lines below the figure give that level, too: at 10 bits it is far above one half, and the nets are still clearly above it.
-# At 16 and 24 bits many shares lie between two counts of eight, where the rule rounds and a net need not. So these nets did not learn
-# parity. They learned a table from shares to answers that is right for the rows they saw, and so did the control without recursion.
+# Here is a guess at what. Attention *averages*: its weights sum to 1, however many cells there are.
+# So the net need not count ones; it may read the **share** of ones, and say what that share would
+# mean among 8 bits. Five ones in ten look like four in eight: "even", and wrong. Written down, $k$
+# ones of $L$ bits become the parity of $8 k / L$, rounded. The guess can be tested row by row: are
+# net and rule right or wrong together? Two that are both mostly wrong agree often by chance alone,
+# so the lines below the figure give that level, too: at 10 bits it is far above one half, and the
+# nets are still clearly above it. At 16 and 24 bits many shares lie between two counts of eight,
+# where the rule rounds and a net need not. So these nets did not learn parity. They learned a table
+# from shares to answers that is right for the rows they saw, and so did the control without
+# recursion.
 #
 # ## Curves that confuse
 #
@@ -529,10 +544,11 @@ for (name, toy), means in stand.items():
 #
 # ## Every claim, and its verdict
 #
-# The rules are on one page, [JUDGEMENT.md](../data/sweeps/JUDGEMENT.md), and as code in `lab/studies/claims.py`; the sentences
-# below are made by them from the records. "Explodes" means that the loss passes 13, the report's own number, or stops being
-# finite. *Depends on the reading*: our two readings of the sentence come out differently. *No claim*: the runs cannot tell,
-# or they differ in more than the sentence names. They speak of the report's ideas in our net.
+# The rules are on one page, [JUDGEMENT.md](../data/sweeps/JUDGEMENT.md), and as code in
+# `lab/studies/claims.py`; the sentences below are made by them from the records. "Explodes" means
+# that the loss passes 13, the report's own number, or stops being finite. *Depends on the reading*:
+# our two readings of the sentence come out differently. *No claim*: the runs cannot tell, or they
+# differ in more than the sentence names. They speak of the report's ideas in our net.
 
 # %% tags=["recorded"]
 judged = claims.judge(RECORDS["parity"], RECORDS["recall"])
@@ -556,14 +572,16 @@ told.columns = ["the report says", "verdict", "the records say"]
 told.style.hide(axis="index").set_uuid("claims").set_properties(**{"text-align": "left"})
 
 # %% [markdown]
-# Four verdicts are others than an earlier version of this page gave, from the same records. It called *clipping* refuted, since
-# the loss passes 13 with and without it: but it does so before training, and no other verdict was possible. It made no claim of
-# the *update after each step*, which the paired difference shows ahead on both toys (on parity both stand near guessing, and it
-# has 12 times the updates in as many net calls). It made no claim of *positions*: "essential" falls to nets without them that are
-# clearly above guessing. And it called B confirmed and E refuted, although the report's code is the same for both.
+# Five verdicts are others than an earlier version of this page gave, from the same records. It
+# called *clipping* refuted, since the loss passes 13 with and without it: but it does so before
+# training, and no other verdict was possible. It made no claim of the *update after each step*,
+# which the paired difference shows ahead on both toys (on parity both stand near guessing, and it
+# has 12 times the updates in as many net calls). It made no claim of *positions*: "essential" falls
+# to nets without them that are clearly above guessing. And it called B confirmed and E refuted,
+# although the report's code is the same for both.
 #
-# A is confirmed to *fail*. Why it fails is open: A is not clipped, where D to G are, and G, whose gradient vanishes before training
-# just as A's does, learns recall far better.
+# A is confirmed to *fail*. Why it fails is open: A is not clipped, where D to G are, and G, whose
+# gradient vanishes before training just as A's does, learns recall far better.
 #
 # ## Does a gate help TRM itself?
 #
@@ -590,9 +608,10 @@ for sweep, title in (("ablate_sudoku", "6x6 Sudoku"), ("ablate_maze", "9x9 mazes
 # parity rows from 64 to 16. The recurrence in that commit was the one scaled by 0.1; gates came later. Validation was on
 # training data, 32 rows, one seed.
 #
-# Three more facts of that history weigh as much. When the net was "guessing randomly", its learning rate was divided by the batch and by
-# the steps, to 2.6e-7: nothing could have learned. Recall's value followed from its key. And the final test runs one round of one
-# call, so nothing 96 calls deep is left in it.
+# Three more facts of that history weigh as much. When the net was "guessing randomly", its learning
+# rate was divided by the batch and by the steps, to 2.6e-7: nothing could have learned. Recall's
+# value followed from its key. And the final test runs one round of one call, so nothing 96 calls
+# deep is left in it.
 
 # %% [markdown]
 # <!-- exercise 10.3 -->
@@ -600,9 +619,11 @@ for sweep, title in (("ablate_sudoku", "6x6 Sudoku"), ("ablate_maze", "9x9 mazes
 # %% [markdown]
 # ## Limits
 #
-# - One layer of attention, width 16, rows of 8, 500 or 600 updates; the report's is a mixer of width 64 (`verify_reasoning.py`) that
-#   ends in a norm. **No run of ours has that form trained**, so no verdict here is on the report's own nets.
-# - Many parity runs were still learning when they ended. Twice the updates did not settle it for the two that we trained again.
+# - One layer of attention, width 16, rows of 8, 500 or 600 updates; the report's is a mixer of
+#   width 64 (`verify_reasoning.py`) that ends in a norm. **No run of ours has that form trained**,
+#   so no verdict here is on the report's own nets.
+# - Many parity runs were still learning when they ended. Twice the updates did not settle it for
+#   the two that we trained again.
 # - A and B are not clipped, all others are.
 # - Three learning rates, half a power of ten apart, chosen by one seed. An attempt may work between or beyond them.
 # - Parity and recall are toys. What helps them need not help Sudoku, and the last table says how little of it arrives.

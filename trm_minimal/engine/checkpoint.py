@@ -160,14 +160,25 @@ def require_facts(wanted: dict, found: dict, path: Path) -> None:
         raise BadInput(f"{path} was written by a run with another {names}; {cure}")
 
 
+def same_kind(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype
+
+
+def require_like(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """BadInput when a slot's tensor in the file at `path` has another shape or type."""
+    for name, tensor in wanted.items():
+        if not same_kind(found[name], tensor):
+            raise BadInput(f"{path}: carry/{name} is of another shape or type; start anew")
+
+
 def require_moments(optimizer, moments: dict[int, dict[str, Tensor]], path: Path) -> None:
-    """BadInput when a moment is missing, or has not the shape of its weight."""
+    """BadInput when a moment is missing, or is not like its weight."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     kinds = {frozenset(of_weight) for of_weight in moments.values()}
     if any(some < others for some in kinds for others in kinds):
         raise BadInput(f"{path} lacks a moment of the optimizer; start anew")
     for index, of_weight in moments.items():
-        for moment in of_weight.values():
-            if moment.ndim and moment.shape != weights[index].shape:
-                reason = f"{path} has a moment of another shape than weight {index}"
-                raise BadInput(f"{reason}; start anew")
+        like = (torch.empty(()), weights[index])  # counts, and what is kept for each number
+        if not all(any(same_kind(m, one) for one in like) for m in of_weight.values()):
+            reason = f"{path}: a moment of weight {index} is of another shape or type"
+            raise BadInput(f"{reason}; start anew")

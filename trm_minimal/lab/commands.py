@@ -216,6 +216,8 @@ def train_command(arguments) -> int:
             state = train(recipe, task, seed, device=mine, workers=workers, **options)
             if not first:
                 return 0
+            if not (state.curve and state.seconds):
+                raise BadInput(f"{state_path} is a finished run without a curve; start anew")
             seconds, memory = time.perf_counter() - started, provenance.peak_memory_mib()
             kept = {"recipe": name, "seed": seed, "step": state.step}
             weights.save_weights(out / "weights.safetensors", state.ema.model, kept)
@@ -242,12 +244,12 @@ def train_command(arguments) -> int:
 def evaluate_command(arguments) -> int:
     """Score a checkpoint on puzzles it was not trained on."""
     device = machine.require_device(arguments.device)
-    if arguments.by_rating and not arguments.puzzles:
+    csv = arguments.puzzles
+    if arguments.by_rating and not csv:
         raise BadInput("--by-rating reads the ratings of a CSV; name it with --puzzles FILE.csv")
-    ratings = puzzles.ratings(arguments.puzzles) if arguments.by_rating else []
+    ratings = puzzles.ratings(csv) if arguments.by_rating else []
     model, recipe, _ = weights.load_model(arguments.checkpoint)
-    named = puzzles.task_of_csv(arguments.puzzles) if arguments.puzzles else None
-    task = named or task_of(recipe, arguments.data_dir)
+    task = puzzles.task_of_csv(csv) if csv else task_of(recipe, arguments.data_dir)
     weights.require_fit(model, task)
     test = task.test[: arguments.limit]
     if not len(test):

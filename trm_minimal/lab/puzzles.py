@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from trm_minimal.errors import BadInput
@@ -29,8 +30,12 @@ class Family:
     signs: str  # characters that its boards are known by
     board: Callable[[int], Task]  # so many cells -> the Task, without puzzles
     cells: Callable[[str], Sequence[str]] = without_spaces  # a text -> its symbols, row by row
-    # (board, rows of a CSV, its path) -> puzzles; BadInput names the line of one that is wrong
-    encode_rows: Callable[..., Puzzles] = files.encode_rows
+    # (rows of a CSV, its path) -> puzzles; by default symbol for symbol
+    encode_rows: Callable[[list[files.Row], Path], Puzzles] | None = None
+
+    def read(self, rows: list[files.Row], path: Path) -> Puzzles:
+        """The puzzles of a CSV. BadInput names the line of one that is wrong."""
+        return (self.encode_rows or partial(files.encode_rows, self.board))(rows, path)
 
 
 def _maze_board(length: int) -> Task:
@@ -44,13 +49,13 @@ FAMILIES = {
         signs=".0123456789_*-xX",
         board=sudoku.board,
         cells=sudoku.cells,
-        encode_rows=lambda board, rows, path: sudoku.encode_rows(rows, path),
+        encode_rows=sudoku.encode_rows,
     ),
     "maze": Family(
         signs="#SG",
         board=_maze_board,
         cells=maze.cells,
-        encode_rows=lambda board, rows, path: maze.encode_rows(rows, path),
+        encode_rows=maze.encode_rows,
     ),
 }
 
@@ -79,10 +84,10 @@ def board_of(question: str) -> Task:
 
 
 def task_of_csv(path: Path) -> Task:
-    """The task whose test set is a CSV of the published format. BadInput names the line that is wrong."""
+    """The task whose test set is a CSV of the published format. BadInput names the wrong line."""
     rows = files.read_csv(path)
     family = family_of(rows[0].question)
-    test = family.encode_rows(family.board, rows, path)
+    test = family.read(rows, path)
     return replace(family.board(test.inputs_NL.shape[1]), name=str(path), test=test)
 
 
@@ -95,7 +100,7 @@ def ratings(path: Path) -> list[float]:
         except ValueError:
             found.append(math.nan)
         if not 0 <= found[-1] < math.inf:
-            told = f"the rating {row.rating!r} is no number from 0 up"
+            told = f"the rating {row.rating[:20]!r} is no number from 0 up"
             raise BadInput(f"{path}, line {line}: {told}; leave out --by-rating")
     return found
 
@@ -112,8 +117,8 @@ def read_question(given: str) -> str:
 
 def _text_of(given: str) -> str:
     """What stands in the file of that name (in a CSV the first question), or the text itself."""
-    path, ending = Path(given), re.search(r"\.(\w+)$", given)
-    named = bool(ending) and any(char.isalpha() for char in set(ending[1]) - _signs())
+    path, ending = Path(given), re.search(r"\.([^\W\d_]\w+)$", given)
+    named = bool(ending) and not set(ending[1]) <= _signs()
     try:  # a name has at most 255 characters, a maze may have more
         if not (named or os.sep in given or (0 < len(given) < 256 and path.exists())):
             return given
@@ -125,7 +130,8 @@ def _text_of(given: str) -> str:
             raise BadInput(f"{path}: is larger than {LARGEST:,} bytes; give a file with one puzzle")
         return content.decode("utf-8-sig")
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); give a puzzle or a text file") from error
+        told = f"cannot be read ({error.strerror})"
+        raise BadInput(f"{path}: {told}; give a puzzle or a text file") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: is not text in UTF-8; give a puzzle or a text file") from error
 

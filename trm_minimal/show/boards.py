@@ -101,12 +101,8 @@ def _put(ax: Axes, points: float, mark: Mark, rows: np.ndarray, columns: np.ndar
     marker = MARKERS.get(mark.glyph) or _glyph(text, "bold" if mark.bold else "normal")
     outlined = {RING: (PAGE, colour, 0.12), CROSS: (colour, PAGE, 0.04)}
     face, edge, width = outlined.get(mark.glyph, (colour, colour, 0))
-    style = {
-        "facecolor": face,
-        "edgecolor": edge,
-        "lw": width * points,
-        "label": mark.kind,
-    }  # "none" undoes snapping
+    # As an edge, "none" would undo the snapping to pixels.
+    style = {"facecolor": face, "edgecolor": edge, "lw": width * points, "label": mark.kind}
     x, y = columns + mark.at[0], rows + mark.at[1]
     ax.scatter(x, y, (size * points) ** 2, marker=marker, **style)
 
