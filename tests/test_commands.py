@@ -133,8 +133,7 @@ def spoil(path: Path, change) -> None:
         (lambda tensors, facts: facts.update(kind="weights"), "with another kind;"),
         (lambda tensors, facts: tensors.pop("carry/y"), "is no whole training state"),
         (lambda tensors, facts: tensors.pop("generator/data"), "is no whole training state"),
-        (lambda tensors, facts: tensors.update(stray=torch.ones(1)), "is no whole training state"),
-        (lambda tensors, facts: tensors.pop("optimizer/0/exp_avg"), "a moment of the optimizer is"),
+        (lambda tensors, facts: tensors.pop("optimizer/0/exp_avg"), "lacks a moment of the optimizer"),
         (lambda tensors, facts: tensors.update({"optimizer/1/step": torch.ones(3)}), "of weight 1"),
         (lambda tensors, facts: tensors.update({"optimizer/1/step": torch.tensor(True)}), "weight 1"),
         (lambda tensors, facts: tensors.update({"carry/halted": torch.ones(16)}), "carry/halted is"),
@@ -209,7 +208,7 @@ def test_without_the_repository_commands_name_the_cure(room, capsys, monkeypatch
 def test_a_file_without_end_is_not_read_to_its_end(room, capsys):
     if not Path("/dev/zero").exists():
         pytest.skip("this system has no /dev/zero")
-    assert "is longer than any puzzle" in refused(capsys, room, "solve", "/dev/zero")
+    assert "/dev/zero: is larger than" in refused(capsys, room, "solve", "/dev/zero")
 
 
 # The machine.
