@@ -13,7 +13,7 @@ from textwrap import indent
 import numpy
 import torch
 
-MOST_TURNS = 1_000_000  # of all loops of one mutant together
+MOST_TURNS = 500_000  # of all loops of one mutant together
 MODES = ("torch.no_grad()", "torch.inference_mode()")
 SWITCHES = (  # at the beginning of a function each leaves something global changed
     "torch.set_grad_enabled(False)",

@@ -66,7 +66,7 @@ CHANGES = {
     "it changes torch's global generator": lambda: torch.manual_seed(0),
     "it changes the global generator of `random`": lambda: random.seed(0),
     "it changes numpy's global generator": lambda: np.random.seed(0),
-    "it leaves autocast on": enter_autocast,
+    "it leaves autocast changed": enter_autocast,
     "it leaves torch.use_deterministic_algorithms changed": lambda: torch.use_deterministic_algorithms(True),
     "it leaves torch.backends.cudnn.benchmark on": lambda: setattr(torch.backends.cudnn, "benchmark", True),
     "it leaves the precision of float32 products at medium": lambda: torch.set_float32_matmul_precision("medium"),

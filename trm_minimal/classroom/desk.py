@@ -87,13 +87,15 @@ def check(number: str, answer: Any) -> Any:
 
 def keep(task: Exercise, answer: Any) -> str:
     """Write a right answer into its file; what came of it, as a sentence."""
-    imports, source = "", f"{task.name} = {answer!r}"
+    imports = ""
     if isinstance(task, Code):
         imports, source = task.names, source_of(answer)
         if source is None:
             return "(Its source cannot be found, so other notebooks cannot use it.)"
         if answer.__name__ != task.name:
             source += f"\n\n\n{task.name} = {answer.__name__}"
+    else:
+        source = f"{task.name} = {task.right!r}"
     text = "\n\n\n".join(filter(None, (imports, source))) + "\n"
     path = kept_path(task)
     try:

@@ -48,8 +48,7 @@ class Tape:
             refuse_unless(
                 not (argument.is_inference() and torch.is_grad_enabled()),
                 f"call {number} gets a tensor made under torch.inference_mode(), which no "
-                "gradient may pass later on; "
-                "use `with torch.no_grad():`",
+                "gradient may pass later on; use `with torch.no_grad():`",
             )
         state, injection = arguments
         self.calls.append((self.say(state), self.say(injection)))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SEED = 20_250_604  # of the plain world: an odd number, so that a function's own manual_seed(0) shows
+SEED = 20_250_604  # of the plain world: nobody else's, so that a function's own manual_seed(0) shows
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,12 @@ class Switch:
 
 def _autocast(device: str) -> Switch:
     return Switch(
-        lambda: torch.is_autocast_enabled(device),
-        lambda on: torch.set_autocast_enabled(device, on),
-        f'it leaves autocast {{now}}; use `with torch.autocast("{device}"):`, which puts it back',
+        lambda: (torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)),
+        lambda state: (
+            torch.set_autocast_enabled(device, state[0]),
+            torch.set_autocast_dtype(device, state[1]),
+        ),
+        f'it leaves autocast changed; use `with torch.autocast("{device}"):`, which puts it back',
     )
 
 
@@ -43,9 +46,8 @@ def _generator(name: str, read: Callable, write: Callable) -> Switch:
     return Switch(
         read,
         write,
-        f"it changes {name}; draw from the generator that is handed in, as in `torch.rand(3, "
-        "generator=generator)`, or "
-        "from one of your own",
+        f"it changes {name}; draw from the generator that is handed in, as in "
+        "`torch.rand(3, generator=generator)`, or from one of your own",
     )
 
 

@@ -197,9 +197,8 @@ def check_coins(cells_BL, values_BV):
         refuse_unless(
             what.startswith("exchange") or abs(share - 0.5) < 0.1,
             f"one of the two ways to {what} comes in {max(share, 1 - share):.0%} of {DRAWS:,} "
-            "draws; every order should "
-            "be equally likely (argsort of whole numbers keeps ties in order; draw with "
-            "torch.rand)",
+            "draws; every order should be equally likely (argsort of whole numbers keeps ties in "
+            "order; draw with torch.rand)",
         )
 
 

@@ -60,15 +60,13 @@ def probe(f):
     refuse_unless(
         len(chosen) == len(few),
         f"of {len(few)} classes of one puzzle {len(few) - len(chosen)} are never put aside, in "
-        "200 calls with other "
-        "seeds; every class should have its chance",
+        "200 calls with other seeds; every class should have its chance",
     )
     splits = {frozenset(f([Text(salt, key) for key in few], 0)) for salt in range(4)}
     refuse_unless(
         len(splits) == 1,
         "the split hangs on the order of a set, which is another one in each process, since "
-        "Python hashes text anew; "
-        "sort the keys, or keep them in a dictionary",
+        "Python hashes text anew; sort the keys, or keep them in a dictionary",
     )
 
 

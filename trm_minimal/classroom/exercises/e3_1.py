@@ -59,14 +59,12 @@ def check_gradient(tape, result, n):
     refuse_unless(
         all(tape.in_graph),
         f"with n = {n} only {sum(tape.in_graph)} of {n + 1} calls are remembered by autograd; "
-        "leave out "
-        "torch.no_grad(): the caller decides which rounds run without gradient",
+        "leave out torch.no_grad(): the caller decides which rounds run without gradient",
     )
     refuse_unless(
         all(tape.carrying(result[0])) or not result[0].requires_grad,
         f"the gradient of y reaches {sum(tape.carrying(result[0]))} of {n + 1} calls: a state is "
-        "detached between "
-        "them, and the calls before it would learn nothing",
+        "detached between them, and the calls before it would learn nothing",
     )
 
 

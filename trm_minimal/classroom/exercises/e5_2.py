@@ -89,8 +89,7 @@ def check_slots(f, L, halted):
     refuse_unless(
         set(model.asked) <= {B},
         f"it asks for the starting states of {min(model.asked, default=0)} puzzles, but there are "
-        f"{B} slots, and each "
-        "starts from one of its own; hand in all of inputs_BL",
+        f"{B} slots, and each starts from one of its own; hand in all of inputs_BL",
     )
     mine = {name: origins(getattr(new, name), getattr(fresh, name), getattr(old, name)) for name in Carry._fields[:5]}
     check_origins(mine, halted, new)

@@ -68,8 +68,7 @@ def probe(f):
     refuse_unless(
         [part.data_ptr() for part in parts] == places,
         "it gives the shadow's parameters new memory, as `old.data = ...` does; change the "
-        "numbers in place, as "
-        "`old.mul_(decay)` does",
+        "numbers in place, as `old.mul_(decay)` does",
     )
     check_graph(f, shadow, model)
 
