@@ -1,7 +1,7 @@
-"""For all tests, those in tests/ and the cells of the notebooks: what is run, in which order, and what it took.
+"""For tests/ and the cells of the notebooks: what is run, in which order, and what it took.
 
-`-m quick` runs the files that start no process and compute no record again, in less than two minutes. `--all-records`
-computes every recorded run and sweep again, not just a sample that changes with the commit.
+`-m quick` runs the short files, in less than two minutes. `--all-records` computes every recorded
+run and sweep again, not just a sample that changes with the commit.
 """
 
 import os
@@ -19,13 +19,20 @@ from tests.sample import PERIOD, commit, sample
 ROOT = Path(__file__).parent
 # Before anything imports torch: with two threads, busy cores make everything several times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["TRM_ANSWERS"] = str(ROOT / "notebooks" / ".no-answers")  # whatever a learner has in this checkout
+os.environ["TRM_ANSWERS"] = str(ROOT / "notebooks" / ".no-answers")  # whatever a learner has here
 
-# These files come first, then the notebooks: what is long and starts last leaves the other worker idle.
+# These come first, then the notebooks: what is long and starts last leaves a worker idle.
 LONG = ("test_sweeps.py", "test_runs.py", "test_browser.py")
 SLOW = (
     *LONG,
-    *("test_autocast.py", "test_cli.py", "test_parallel.py", "test_readme.py", "test_train.py"),
+    *(
+        "test_autocast.py",
+        "test_cli.py",
+        "test_parallel.py",
+        "test_readme.py",
+        "test_sudoku.py",
+        "test_train.py",
+    ),
 )
 SHOWN = 10  # files in the list of the slowest
 
@@ -37,8 +44,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "quick: in a file that takes seconds (set in conftest.py)")
-    config.addinivalue_line("markers", "records(by_name): the test's `record` is one of this commit's sample")
-    config.option.nbval_sanitize_with = str(ROOT / "tests" / "nbval.cfg")  # from wherever pytest is started
+    config.addinivalue_line("markers", "records(by_name): for each `record` of a sample")
+    config.option.nbval_sanitize_with = str(ROOT / "tests" / "nbval.cfg")  # from whatever folder
 
 
 def pytest_generate_tests(metafunc):
@@ -80,8 +87,8 @@ class Notebook(IPyNbFile):
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path, parent):
     found = yield
-    new = [Notebook.from_parent(parent, path=file_path) for node in found if type(node) is IPyNbFile]
-    return new or found
+    is_notebook = any(isinstance(node, IPyNbFile) for node in found)
+    return [Notebook.from_parent(parent, path=file_path)] if is_notebook else found
 
 
 def another_cell(item: IPyNbCell, source: str) -> IPyNbCell:
@@ -97,7 +104,7 @@ def another_cell(item: IPyNbCell, source: str) -> IPyNbCell:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """A cell that prints something else with the learner's functions is run once more with the package's."""
+    """A cell that prints something else with the learner's functions is run with the package's."""
     try:
         return (yield)
     except NbCellError as error:
@@ -117,11 +124,13 @@ def pytest_terminal_summary(terminalreporter):
             seconds[report.nodeid.partition("::")[0]] += report.duration
             if report.when == "call":
                 test = report.nodeid.partition("[")[0]
-                computed.update((test, total) for name, total in report.user_properties if name == "records")
+                totals = [total for name, total in report.user_properties if name == "records"]
+                computed.update((test, total) for total in totals)
     if seconds:
         terminalreporter.section("slowest files")
     for file, duration in seconds.most_common(SHOWN):
         terminalreporter.line(f"{duration:6.0f} s  {file}")
     for (test, total), count in computed.items():
-        which = "" if count == total else f", a {PERIOD}th chosen by the commit; all with --all-records"
+        part = f", a {PERIOD}th chosen by the commit; all with --all-records"
+        which = "" if count == total else part
         terminalreporter.line(f"{count} of {total} records computed again{which}: {test}")

@@ -10,12 +10,13 @@
     python notebooks/build.py --teacher FOLDER   execute the solved notebooks into a folder,
                                                  with a page for instructors
 
-A source, src/NN_name.py, is in jupytext's percent format. A code cell carries at most one tag, its kind, as in
-`# %% tags=["figure"]`; without one it is `det`. A Markdown cell `<!-- exercise 3.1 -->` becomes the statement, the stub
-and the check of that exercise. The stamp in a notebook's metadata holds digests of its cells, of its outputs and of
-what it imports, so edits by hand and results of older code both show. Comments and docstrings are not stamped, but
-where a notebook prints source. Nor are data files: one more recorded run would make every notebook stale, and nbval
-re-runs the cells that read them anyway.
+A source, src/NN_name.py, is in jupytext's percent format. A code cell carries at most one tag, its
+kind, as in `# %% tags=["figure"]`; without one it is `det`. A Markdown cell `<!-- exercise 3.1 -->`
+becomes the statement, the stub and the check of that exercise. The stamp in a notebook's metadata
+holds digests of its cells, of its outputs and of what it imports, so edits by hand and results of
+older code both show. Comments and docstrings are stamped only where a notebook prints source. Data
+files are not: one more recorded run would make every notebook stale, and nbval re-runs the cells
+that read them anyway.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import accumulate, zip_longest
+from itertools import accumulate, chain, zip_longest
 from pathlib import Path
 
 import jupytext
@@ -78,8 +79,9 @@ def without_words(source: str) -> str:
         kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         if isinstance(node, kinds) and ast.get_docstring(node) is not None:
             text = node.body[0]
-            if not lines[text.lineno - 1][: text.col_offset].strip():  # not `class A: "words"`
-                lines[text.lineno - 1 : text.end_lineno] = [""] * (text.end_lineno - text.lineno + 1)
+            first, last = text.lineno - 1, text.end_lineno
+            if not lines[first][: text.col_offset].strip():  # not `class A: "words"`
+                lines[first:last] = [""] * (last - first)
     return "\n".join(filter(str.strip, lines))
 
 
@@ -88,7 +90,7 @@ def imported(source: str) -> set[str]:
     """Dotted names of all that a source imports, wherever in it, and of the packages around it."""
     names = set()
     try:
-        tree = ast.parse(re.sub(r"^\s*[%!].*", "", source, flags=re.M))  # without a notebook's magics
+        tree = ast.parse(re.sub(r"^\s*[%!].*", "", source, flags=re.M))  # without magics
     except SyntaxError:  # a cell that shows a mistake
         return names
     for node in ast.walk(tree):
@@ -102,7 +104,8 @@ def imported(source: str) -> set[str]:
 def modules_of(nb: NotebookNode, root: Path = ROOT) -> dict[str, str]:
     """Name and source of each module of trm_minimal that the notebook's code needs.
 
-    Found from the import lines alone, from module to module; an exercise, which nobody imports by name, from its number.
+    Found from the import lines alone, from module to module; an exercise, which nobody imports by
+    name, from its number.
     """
     files = {
         ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
@@ -121,7 +124,7 @@ def modules_of(nb: NotebookNode, root: Path = ROOT) -> dict[str, str]:
 
 
 def imports_digest(nb: NotebookNode, root: Path) -> str:
-    """Of the modules that the notebook needs: of their code, or of every word where it prints source."""
+    """Of the modules that the notebook needs; of every word in them where it prints source."""
     printed = any("getsource" in cell.source for cell in nb.cells if cell.cell_type == "code")
     keep = str if printed else without_words
     return digest({name: keep(source) for name, source in modules_of(nb, root).items()})
@@ -296,19 +299,22 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", metavar="NN", help="numbers or names of notebooks")
     parser.add_argument("--all", action="store_true", help="execute all, changed or not")
-    parser.add_argument("--jobs", type=int, choices=range(1, 9), default=1, help="how many at once (default: 1)")
+    words = "how many at once (default: 1)"
+    parser.add_argument("--jobs", type=int, choices=range(1, 9), default=1, help=words)
     parser.add_argument("--check", action="store_true", help="execute nothing, report disagreements")
     parser.add_argument("--teacher", metavar="FOLDER", type=Path, help="solved notebooks and a page for instructors")
     args = parser.parse_args(arguments)
     for given in args.notebooks:
         if not any(name.startswith(given) for name in names(root)):
             parser.error(f"no notebook starts with {given!r}; there are {', '.join(names(root))}")
-    chosen = [name for name in names(root) if not args.notebooks or name.startswith(tuple(args.notebooks))]
+    wanted = tuple(args.notebooks) or ("",)
+    chosen = [name for name in names(root) if name.startswith(wanted)]
     if args.teacher:
         return attempt(lambda: teach(chosen, args.teacher, root))
     wrong = {name: disagreements(name, root) for name in chosen}
     if args.check:
-        print(*(f"{sentence}\n" for sentences in wrong.values() for sentence in sentences), sep="", end="")
+        for sentence in chain.from_iterable(wrong.values()):
+            print(sentence)
         return int(any(wrong.values()))
     stale = [name for name in chosen if wrong[name] or args.all or args.notebooks]
     with ThreadPoolExecutor(args.jobs) as pool:  # of threads: the work is done in the kernels

@@ -1,10 +1,11 @@
-"""Notebooks are tested once, as they are stored and answered: nbval runs the stored cells, and these ones between them.
+"""Notebooks are tested once, as stored and answered: nbval runs the stored cells and these between.
 
-A notebook is stored as a newcomer finds it, with no exercise answered, and so nbval meets every stub and its check.
-Below each check one more cell gives a wrong answer, which must be refused, and then the solution. So the cells below go
-on with the learner's functions, and must print what they print with those of the package; a cell that shows what became
-of an answer must print what is stored once it is run again with the package's. Each solution counts its calls, from
-zero after its check, and a last cell asks whether every one was called.
+A notebook is stored as a newcomer finds it, with no exercise answered, and so nbval meets every
+stub and its check. Below each check one more cell gives a wrong answer, which must be refused, and
+then the solution. So the cells below go on with the learner's functions, and must print what they
+print with those of the package; a cell that shows what became of an answer must print what is
+stored once it is run again with the package's. Each solution counts its calls, from zero after its
+check, and a last cell asks whether every one was called.
 """
 
 import ast
@@ -47,7 +48,7 @@ def solution(number: str) -> str:
 
 
 def cells_between(sources: list[str]) -> dict[int, str]:
-    """What to run after which of the code cells: after a check the solution; after `yours` the same, remembered."""
+    """What to run after which cell: after a check the solution, after `yours` those it fetches."""
     checks = {notebook_cells(number)[2][1]: number for number in desk.all_exercises()}
     between, counted = {}, []
     for place, source in enumerate(sources):
@@ -61,13 +62,15 @@ def cells_between(sources: list[str]) -> dict[int, str]:
     if between:
         last = len(sources) - 1
         between[0] = ENTER  # after the set-up, which shall be the first to import anything
-        between[last] = "\n\n".join([*filter(None, [between.get(last)]), f"_answered.leave({counted})"])
+        parts = [between.get(last), f"_answered.leave({counted})"]
+        between[last] = "\n\n".join(filter(None, parts))
     return between
 
 
 # What those cells call, in the kernel of the notebook.
 
-SPARE: dict[str, Any] = {}  # by the names that a notebook uses: the package's functions, or the learner's after a swap
+# By the names that a notebook uses: the package's functions; after a swap the learner's.
+SPARE: dict[str, Any] = {}
 
 
 def enter() -> None:
@@ -78,7 +81,7 @@ def enter() -> None:
 
 
 def answer(number: str, right: Any) -> Any:
-    """What the notebook goes on with, once a wrong answer has been refused and the right one taken and kept."""
+    """What the notebook goes on with: a wrong answer is refused, the right one taken and kept."""
     task = desk.exercise(number)
     if isinstance(task, Code):
         assert check(number, list(task.wrong)[-1]) is task.package
@@ -86,7 +89,8 @@ def answer(number: str, right: Any) -> Any:
         check(number, next(letter for letter in task.options if letter != task.right))
     assert not desk.kept_path(task).exists(), f"a wrong answer to exercise {number} is kept"
     given = check(number, right)
-    assert given is right and desk.kept_path(task).exists(), f"the solution of exercise {number} is not right here"
+    taken = given is right and desk.kept_path(task).exists()
+    assert taken, f"the solution of exercise {number} is not right here"
     USED[number] = 0  # noqa: F821
     if isinstance(task, Code):
         SPARE[task.name] = task.package

@@ -1,4 +1,4 @@
-"""Mutants of a function: its source with one small mistake in one place, as a tired person might make it."""
+"""Mutants of a function: its source with one small mistake in one place, as a tired person makes it."""
 
 import ast
 import copy
@@ -13,7 +13,7 @@ from textwrap import indent
 import numpy
 import torch
 
-MOST_TURNS = 1_000_000  # of all loops of one mutant together
+MOST_TURNS = 500_000  # of all loops of one mutant together
 MODES = ("torch.no_grad()", "torch.inference_mode()")
 SWITCHES = (  # at the beginning of a function each leaves something global changed
     "torch.set_grad_enabled(False)",
@@ -58,8 +58,8 @@ class NeverEnds(Exception):
 def mutants(function: Callable, gradients: bool = True) -> Iterator[tuple[str, Callable]]:
     """(name, function) for each small mistake; the name tells the line that changed.
 
-    Without gradients there are none that only cut a gradient. One that cannot even be defined, as where a decorator
-    fails, is left out.
+    Without gradients there are none that only cut a gradient. One that cannot even be defined, as where
+    a decorator fails, is left out.
     """
     (tree,) = ast.parse(inspect.getsource(function)).body
     original = ast.unparse(tree)
@@ -193,7 +193,7 @@ def without_one(items: list) -> Iterator[list]:
 
 
 def defined(text: str, original: Callable) -> Callable:
-    """The function of that text, beside the original. Each turn of a loop is counted, so that none goes on for ever."""
+    """The function of that text, beside the original. Turns of loops are counted, so that all end."""
     turns = count()
 
     def tick() -> None:

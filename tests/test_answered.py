@@ -1,4 +1,4 @@
-"""The cells that answer a notebook while nbval runs it: every exercise is answered, and what is amiss is seen."""
+"""The cells that answer a notebook while nbval runs it: all are answered, what is amiss is seen."""
 
 import builtins
 import importlib.util
@@ -98,13 +98,14 @@ def test_a_check_that_takes_everything_is_seen(learner, monkeypatch):
     monkeypatch.setattr(answered, "check", lambda number, answer: answer)
     with pytest.raises(AssertionError):
         answered.answer("3.1", solved("3.1"))
-    monkeypatch.setattr(answered, "check", lambda number, answer: check(number, EXERCISES[number].right))
+    right = EXERCISES["1.3"].right
+    monkeypatch.setattr(answered, "check", lambda number, answer: check(number, right))
     with pytest.raises(AssertionError, match=r"a wrong answer to exercise 1\.3 is kept"):
-        answered.answer("1.3", EXERCISES["1.3"].right)
+        answered.answer("1.3", right)
 
 
 def test_an_answer_that_no_cell_calls_is_seen(learner):
     USED["3.1"] += 1  # noqa: F821
     answered.leave(["3.1"])
-    with pytest.raises(AssertionError, match=r"no cell calls the learner's answer to exercise 3\.2, 4\.1"):
+    with pytest.raises(AssertionError, match=r"no cell calls .* exercise 3\.2, 4\.1"):
         answered.leave(["3.2", "3.1", "4.1"])

@@ -114,7 +114,7 @@ def test_a_cleared_path_cell_is_marked_as_changed():
 
 
 def test_a_given_that_was_overwritten_is_crossed_in_both_paints(case):
-    """The matplotlib board shows what the net wrote there, the SVG board the given below the cross."""
+    """matplotlib shows what the net wrote there, SVG the given below the cross."""
     task, inputs_L, labels_L, *_ = case
     given = int((inputs_L == labels_L).int().argmax())
     spoilt_L = labels_L.clone()

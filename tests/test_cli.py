@@ -539,7 +539,7 @@ def test_unknown_recipe_missing_data_and_absent_device(trained, room, capsys, mo
     assert "there is no recipe 'x'" in refused(capsys, room, "recipes", "x")
     for words in (["--data-dir", "nowhere"], []):
         error = refused(capsys, room, "train", "sudoku_extreme", *words)
-        assert "there is no such folder; fetch a train.csv" in error
+        assert "there is no such folder; fetch a train.csv of 1,000 random rows" in error
         assert "sapientinc/sudoku-extreme" in error
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for words in (["train", "tiny_sudoku"], ["evaluate", trained.sudoku]):

@@ -1,5 +1,7 @@
 """How the tests are chosen, put in order and reported."""
 
+from functools import partial
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,10 +39,8 @@ def test_the_rules_of_comparison_are_found_from_any_folder(pytestconfig):
 def test_long_files_come_first_then_notebooks_and_the_short_files_are_quick(conftest):
     files = ("tests/test_a.py", "tests/test_runs.py", "notebooks/00.ipynb", "tests/test_cli.py")
     marks = {}
-    items = [
-        SimpleNamespace(path=Path(file), add_marker=lambda mark, file=file: marks.update({file: mark}))
-        for file in files
-    ]
+    marking = {file: partial(marks.__setitem__, file) for file in files}
+    items = [SimpleNamespace(path=Path(file), add_marker=marking[file]) for file in files]
     conftest.pytest_collection_modifyitems(items)
     assert [str(item.path) for item in items] == [files[1], files[2], files[0], files[3]]
     assert marks == {"tests/test_a.py": "quick"}
@@ -53,16 +53,25 @@ def test_the_slow_files_are_there(conftest):
 def report(nodeid: str, when: str, duration: float, records: int = 0) -> pytest.TestReport:
     properties = [("records", records)] if records else []
     return pytest.TestReport(
-        nodeid, (nodeid, 1, nodeid), {}, "passed", None, when, user_properties=properties, duration=duration
+        nodeid,
+        (nodeid, 1, nodeid),
+        {},
+        "passed",
+        None,
+        when,
+        user_properties=properties,
+        duration=duration,
     )
 
 
 def test_the_slowest_files_and_the_share_of_records_are_told(conftest):
     reports = [report(f"tests/test_{i}.py::test", "call", i) for i in range(20)]
     reports += [report("tests/test_3.py::test", "setup", 90.0)]
-    reports += [report(f"tests/test_r.py::test[{i}]", when, 0.0, 30) for i in range(4) for when in ("setup", "call")]
+    for i, when in product(range(4), ("setup", "call")):
+        reports.append(report(f"tests/test_r.py::test[{i}]", when, 0.0, 30))
     lines = []
-    writer = SimpleNamespace(stats={"": reports[:8], "passed": reports[8:]}, section=lines.append, line=lines.append)
+    stats = {"": reports[:8], "passed": reports[8:]}
+    writer = SimpleNamespace(stats=stats, section=lines.append, line=lines.append)
     conftest.pytest_terminal_summary(writer)
     assert lines[1].split() == ["93", "s", "tests/test_3.py"] and lines[2].split()[0] == "19"
     assert len(lines) == 1 + conftest.SHOWN + 1

@@ -151,4 +151,4 @@ def test_the_memory_of_an_evaluation_does_not_grow_with_its_steps():
     """
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert 0.02 < float(done.stdout) < 0.5  # GB; x, y, z and a sum take 25 MB each
+    assert 0.02 < float(done.stdout) < 1.0  # GB; x, y, z and a sum take 25 MB each

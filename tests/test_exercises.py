@@ -14,7 +14,8 @@ import pytest
 from trm_minimal import recursion
 from trm_minimal.classroom import check, desk, hint, progress, solution, yours
 from trm_minimal.classroom.cells import box, instructor_page, message_of, notebook_cells
-from trm_minimal.classroom.exercise import KINDS, Choice, Code, Refused, shape_of, source_of
+from trm_minimal.classroom.exercise import KINDS, Choice, Code, shape_of, source_of
+from trm_minimal.classroom.watched import Refused
 from trm_minimal.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,6 +1,7 @@
 """Every small mistake in a right answer is refused, or stands below with the reason why it is none.
 
-An answer that is accepted is carried on into later notebooks, so a checker that is fooled is worse than none.
+An answer that is accepted is carried on into later notebooks, so a checker that can be fooled is worse
+than none.
 """
 
 import re
@@ -14,12 +15,13 @@ import torch
 from mutants import NeverEnds, mutants
 
 from trm_minimal.classroom import desk
-from trm_minimal.classroom.exercise import Code, Refused
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import Refused
 
 EXERCISES = {number: task for number, task in desk.all_exercises().items() if isinstance(task, Code)}
 SOLUTIONS = Path(desk.__file__).parent / "solutions"
 
-# Exercises in which no gradient runs, so that cutting one off is no mistake; such mutants are not made there.
+# Exercises in which no gradient runs: to cut one off is no mistake, and such mutants are not made.
 NO_GRADIENT = {
     "1.1": "permutations of tokens are whole numbers",
     "1.2": "indices are whole numbers",

@@ -220,8 +220,9 @@ def mostly_compared(nb):
 
 @rule
 def narrow_code(nb):
-    wide = [(i, len(line)) for i, cell in code_cells(nb) for line in cell.source.splitlines()]
-    return [f"cell {i}: a line of {width} characters, more than 100" for i, width in wide if width > 100]
+    lines = [(i, len(line)) for i, cell in code_cells(nb) for line in cell.source.splitlines()]
+    wide = [(i, width) for i, width in lines if width > 100]
+    return [f"cell {i}: a line of {width} characters, more than 100" for i, width in wide]
 
 
 @rule
@@ -426,7 +427,7 @@ MODULES = {
     "__init__.py": "",
     "tasks/__init__.py": "",
     "tasks/maze.py": '"""Mazes."""\n\nsize = 9  # cells\n',
-    "tasks/toys.py": "def f():\n    import trm_minimal.errors\n",  # an import that waits for its call
+    "tasks/toys.py": "def f():\n    import trm_minimal.errors\n",  # which waits for a call
     "errors.py": "",
     "ema.py": "decay = 0.9\n",
 }
@@ -480,12 +481,13 @@ def edit_source_and_cell_alike(house):
     nbformat.write(nb, path)
 
 
+SOURCE_OF_A = "notebooks/src/00_a.py"
 IMPORTS = ["what it imports of trm_minimal/ has changed"]
 WRONG = {
     "number": (edit("notebooks/00_a.ipynb", "result 1", "result 7"), ["outputs are not those"]),
     "swap": (swap_cells, ["not equal to its source in cell 2, 4", "outputs are not those"]),
-    "source": (edit("notebooks/src/00_a.py", "x = 1", "x = 2"), ["not equal to its source in cell 3;"]),
-    "kind": (edit("notebooks/src/00_a.py", "env", "timing"), ["not equal to its source in cell 4;"]),
+    "source": (edit(SOURCE_OF_A, "x = 1", "x = 2"), ["not equal to its source in cell 3;"]),
+    "kind": (edit(SOURCE_OF_A, "env", "timing"), ["not equal to its source in cell 4;"]),
     "both": (edit_source_and_cell_alike, ["cells were edited after they were executed"]),
     "module": (edit("trm_minimal/tasks/maze.py", "9", "8"), IMPORTS),
     "package": (edit("trm_minimal/__init__.py", "", "x = 1\n"), IMPORTS),
@@ -524,14 +526,17 @@ def test_where_source_is_printed_every_word_counts(house, capsys, case):
 
 
 def test_what_remains_of_a_source_without_its_words():
-    source = '"""A\n\nb."""\n\nx = "#1"  # why\ndef f():\n    """C."""\n    return 1\nclass A: "D"\n'
+    source = '"""A\n\nb."""\n\nx = "#1"  # why\ndef f():\n    """C."""\n    return 1\n'
+    source += 'class A: "D"\n'
     assert build.without_words(source) == 'x = "#1"\ndef f():\n    return 1\nclass A: "D"'
 
 
 def test_modules_are_found_through_magics_mistakes_and_the_numbers_of_exercises():
-    sources = ("%matplotlib inline\nimport trm_minimal.show.svg as s", "if :", "import torch", 'check("3.1", f)')
-    found = build.modules_of(v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources]))
-    assert {"trm_minimal", "trm_minimal.model", "trm_minimal.show", "trm_minimal.show.svg"} <= found.keys()
+    drawing = "%matplotlib inline\nimport trm_minimal.show.svg as s"
+    cells = [v4.new_code_cell(source) for source in (drawing, "if :", 'check("3.1", f)')]
+    found = build.modules_of(v4.new_notebook(cells=cells))
+    above = {"trm_minimal", "trm_minimal.model", "trm_minimal.show"}
+    assert above | {"trm_minimal.show.svg"} <= found.keys()
     assert "trm_minimal.classroom.exercises.e3_1" in found
     assert not any(name.endswith((".e3_2", ".steppers")) for name in found)
 

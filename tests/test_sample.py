@@ -1,4 +1,4 @@
-"""What a test run computes again: in seven commits' time everything, on each commit something of each kind."""
+"""What a test run computes again: in seven samples everything, in each something of each kind."""
 
 import pytest
 
@@ -10,7 +10,8 @@ RUNS = sorted(f"{run.recipe['name']}/{run.folder.name}" for run in runs.read_run
 
 
 def cells() -> list[str]:
-    return [f"{name}/{variant}/{seed}" for name in registry.SWEEPS for variant, seed in sorted(sweeps.read(name))]
+    all_cells = [(name, *cell) for name in registry.SWEEPS for cell in sorted(sweeps.read(name))]
+    return ["/".join(map(str, cell)) for cell in all_cells]
 
 
 def samples(names: list[str]) -> list[list[str]]:

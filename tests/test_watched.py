@@ -1,6 +1,6 @@
-"""What an answer may not do, whatever it answers: overwrite what it was given, or leave anything global changed.
+"""What no answer may do: overwrite what it was given, or leave anything global changed.
 
-And what a learner may hand in or keep: letters in odd forms, objects that are no plain functions, damaged files.
+And what a learner may hand in or keep: odd letters, objects that are no plain functions, damaged files.
 """
 
 import functools
@@ -12,7 +12,8 @@ import torch
 
 from trm_minimal import recursion
 from trm_minimal.classroom import check, desk, progress, yours
-from trm_minimal.classroom.exercise import Choice, Refused
+from trm_minimal.classroom.exercise import Choice
+from trm_minimal.classroom.watched import Refused
 from trm_minimal.classroom.world import SWITCHES, picture, same, unchanged
 
 ROUND = desk.exercise("3.1")
@@ -65,7 +66,7 @@ CHANGES = {
     "it changes torch's global generator": lambda: torch.manual_seed(0),
     "it changes the global generator of `random`": lambda: random.seed(0),
     "it changes numpy's global generator": lambda: np.random.seed(0),
-    "it leaves autocast on": enter_autocast,
+    "it leaves autocast changed": enter_autocast,
     "it leaves torch.use_deterministic_algorithms changed": lambda: torch.use_deterministic_algorithms(True),
     "it leaves torch.backends.cudnn.benchmark on": lambda: setattr(torch.backends.cudnn, "benchmark", True),
     "it leaves the precision of float32 products at medium": lambda: torch.set_float32_matmul_precision("medium"),
@@ -273,7 +274,7 @@ def remembered(successes, n, z=1.96):
 def test_whatever_can_be_called_may_be_right(answer, folder, capsys):
     assert check("7.1", answer) is answer
     said = capsys.readouterr().out
-    assert "Exercise 7.1: right." in said and "other notebooks cannot use it" in said
+    assert "Exercise 7.1: right." in said and "cannot use it" in said
     assert not folder.exists() and yours("7.1") is SHARE.package
 
 

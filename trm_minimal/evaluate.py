@@ -47,27 +47,26 @@ def answer(
     device, was_training = model.tokens_VD.device, model.training
     generator = generator or torch.Generator().manual_seed(0)
     model.eval()
-    tokens, q = [], []
     between = disturb and partial(disturb, generator=generator)
     is_low = precision is not torch.float32
     rounding = torch.autocast(device.type, precision, is_low, cache_enabled=False)
+    # Made before the loop: kept between the states of two steps, small results would split the
+    # memory that the states leave, and it would grow with every step.
+    tokens_SNL = torch.empty(N_sup, *inputs_NL.shape, dtype=torch.uint8)
+    q_SN = torch.empty(N_sup, len(inputs_NL))
     for rows_B in progress(torch.arange(len(inputs_NL)).split(batch)):
         inputs_BL = inputs_NL[rows_B].long().to(device)
         ids_B = None if ids_N is None else ids_N[rows_B].long().to(device)
         first = start(model, inputs_BL, generator)
-        steps = model.deep_supervision(inputs_BL, N_sup, *depth, start=first, disturb=between, ids_B=ids_B)
-        answers = []  # without the logits and states of the steps: those of many would fill memory
-        with (
-            torch.compiler.set_stance("force_eager"),
-            rounding,
-        ):  # trained compiled, of other shapes
-            for step in steps:
-                answers.append((step.logits.argmax(-1).to(torch.uint8).cpu(), step.q.cpu()))
-        tokens_SBL, q_SB = (torch.stack(parts) for parts in zip(*answers, strict=True))
-        tokens.append(tokens_SBL)
-        q.append(q_SB)
+        steps = model.deep_supervision(
+            inputs_BL, N_sup, *depth, start=first, disturb=between, ids_B=ids_B
+        )
+        with torch.compiler.set_stance("force_eager"), rounding:  # compiled for other shapes
+            for i, step in enumerate(steps):
+                tokens_SNL[i, rows_B] = step.logits.argmax(-1).to(torch.uint8).cpu()
+                q_SN[i, rows_B] = step.q.cpu()
     model.train(was_training)
-    return Answers(torch.cat(tokens, dim=1), torch.cat(q, dim=1))
+    return Answers(tokens_SNL, q_SN)
 
 
 def exact_by_step(answers: Answers, labels_NL: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Exercises as text: the cells of a notebook, unsolved or solved, and the page for instructors."""
 
 from trm_minimal.classroom.desk import all_exercises, exercise, solution_source
-from trm_minimal.classroom.exercise import Choice, Code, Exercise, Refused
+from trm_minimal.classroom.exercise import Choice, Code, Exercise
+from trm_minimal.classroom.watched import Refused
 
 
 def box(task: Exercise) -> str:

@@ -11,17 +11,31 @@ import symtable
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from importlib.abc import InspectLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from trm_minimal.classroom import exercises
 from trm_minimal.classroom.exercise import Choice, Code, Exercise, source_of
-from trm_minimal.classroom.watched import Refused, refuse_unless, shown
+from trm_minimal.classroom.watched import Refused, refuse_unless, told
 from trm_minimal.classroom.world import unchanged
 from trm_minimal.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
+
+
+class KeptAnswer(InspectLoader):
+    """Makes a module of a kept file's text, and writes no bytecode beside it."""
+
+    def __init__(self, text: bytes, path: Path):
+        self.text, self.path = text, path
+
+    def get_source(self, name: str) -> str:
+        return self.text.decode()
+
+    def get_code(self, name: str) -> CodeType:
+        return self.source_to_code(self.text, str(self.path))
 
 
 @cache
@@ -73,19 +87,22 @@ def check(number: str, answer: Any) -> Any:
 
 def keep(task: Exercise, answer: Any) -> str:
     """Write a right answer into its file; what came of it, as a sentence."""
-    imports, source = "", f"{task.name} = {answer!r}"
+    imports = ""
     if isinstance(task, Code):
         imports, source = task.names, source_of(answer)
         if source is None:
             return "(Its source cannot be found, so other notebooks cannot use it.)"
         if answer.__name__ != task.name:
             source += f"\n\n\n{task.name} = {answer.__name__}"
+    else:
+        source = f"{task.name} = {task.right!r}"
     text = "\n\n\n".join(filter(None, (imports, source))) + "\n"
     path = kept_path(task)
     try:
         foreign = sorted(globals_of(text))
         if foreign:
-            return f"(It uses {', '.join(foreign)} from elsewhere in this notebook, so other notebooks cannot use it.)"
+            names = ", ".join(foreign)
+            return f"(It uses {names} from elsewhere in this notebook, so others cannot use it.)"
         revived(task, text.encode(), path)
     except (SyntaxError, Refused):  # as of a lambda, or a function that another one made
         return "(It does not stand on its own as a `def` does, so other notebooks cannot use it.)"
@@ -98,29 +115,27 @@ def keep(task: Exercise, answer: Any) -> str:
 
 
 def globals_of(source: str) -> set[str]:
-    """The names that a module looks up, at once or in its functions, and neither gives itself nor has from Python."""
+    """The names that a module looks up, at once or in its functions, and has not from itself or Python."""
     module = symtable.symtable(source, "answer", "exec")
-    given = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    own = {name.get_name() for name in module.get_symbols() if name.is_assigned() or name.is_imported()}
 
     def looked_up(table: symtable.SymbolTable) -> set[str]:
-        mine = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced() and symbol.is_global()}
-        return mine.union(*map(looked_up, table.get_children()))
+        names = [name for name in table.get_symbols() if name.is_referenced() and name.is_global()]
+        return {name.get_name() for name in names}.union(*map(looked_up, table.get_children()))
 
-    return looked_up(module) - given - vars(builtins).keys()
+    return looked_up(module) - own - vars(builtins).keys()
 
 
 def revived(task: Exercise, text: bytes, path: Path, within: tuple[Exercise, ...] = ()) -> Any:
     """The answer that a kept file with this text holds. Refused where it holds no right one (any more).
 
-    Names that are exercises themselves (deep_recursion calls latent_recursion) are the learner's own again, but for
-    those that are being revived already: two answers may name each other.
+    Names that are exercises themselves (deep_recursion calls latent_recursion) are the learner's own
+    again, but for those that are being revived already: two answers may name each other.
     """
-    names = vars(ModuleType(path.stem))
-    try:
-        with unchanged() as faults:
-            exec(compile(text, path, "exec"), names)
-    except (Exception, SystemExit) as error:  # edited by hand, cut off, or from an older course
-        raise Refused(f"it raised {shown(error)}") from error
+    module = ModuleType(path.stem)
+    names = vars(module)
+    with unchanged() as faults, told("it raised"):  # edited by hand, cut off, or from an older course
+        KeptAnswer(text, path).exec_module(module)
     refuse_unless(not faults, "; and ".join(faults))
     refuse_unless(task.name in names, f"it holds no {task.name}")
     within = (*within, task)
@@ -132,19 +147,23 @@ def revived(task: Exercise, text: bytes, path: Path, within: tuple[Exercise, ...
 
 
 def kept(task: Exercise, within: tuple[Exercise, ...] = ()) -> tuple[Any, str]:
-    """(The kept answer, "") if there is one and it is right; (None, "") if none is kept; else (None, what is wrong)."""
+    """(The kept answer, "") if it is right; (None, "") if none is kept; else (None, what is wrong)."""
     path = kept_path(task)
     try:
         return revived(task, path.read_bytes(), path, within), ""
     except (FileNotFoundError, NotADirectoryError):
         return None, ""
     except (OSError, Refused) as fault:
-        what = fault.strerror if isinstance(fault, OSError) else str(fault).split("\n")[0].rstrip(".:")
+        what = fault.strerror if isinstance(fault, OSError) else str(fault)
+        what = what.split("\n")[0].rstrip(".:")
         return None, f"{path.name} is not right any more: {what}; check it again in its notebook"
 
 
 def yours(number: str) -> Callable:
-    """The learner's own function from an earlier notebook if a right one is kept, else the package's. Says which."""
+    """The learner's own function from an earlier notebook if it is kept and right, else the package's.
+
+    Prints which.
+    """
     task = exercise(number)
     if not isinstance(task, Code):
         raise BadInput(f"exercise {number} has no function; it asks for a letter")

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from trm_minimal.classroom.watched import FirstCall, Refused, Watched, line_of, refuse_unless, shown
+from trm_minimal.classroom.watched import FirstCall, Watched, refuse_unless, shown, told
 from trm_minimal.classroom.world import plain_world
 
 KINDS = ("implement", "find the bug", "read the curve", "predict")
@@ -68,17 +68,9 @@ class Code(Exercise):
         refuse_unless(callable(answer), f"{self.name} is {shown(answer)}; it must be a function")
         names = list(inspect.signature(self.stub).parameters)
         with plain_world():
-            try:
+            with told("what it returns leads to", answer):
                 self.probe(Watched(answer, names, self.may_draw))
-            except Refused:
-                raise
-            except Exception as error:  # the probe cannot go on with what the answer returns
-                where = line_of(error, answer)
-                raise Refused(f"what it returns leads to {shown(error)}{where}") from error
-            with (
-                torch.no_grad(),
-                suppress(FirstCall),
-            ):  # once more, to see whether it switches gradients on
+            with torch.no_grad(), suppress(FirstCall):  # does it switch gradients on?
                 self.probe(Watched(answer, names, self.may_draw, first_only=True))
 
 

@@ -1,4 +1,4 @@
-"""A net that keeps a tape, so that a probe sees every call a learner's function makes, and says it in words.
+"""A net that keeps a tape, so that a probe sees every call of a learner's function, and says it in words.
 
 The values are float64 and drawn once, so a sum of states is recognised by its value: `net(z, x + y) -> r1`.
 """
@@ -18,15 +18,16 @@ LAST = 9  # results that a tape recognises, besides x, y and z
 class Tape:
     """A net (state, injection) -> state that records its calls. Neither symmetric nor commutative, so order shows.
 
-    It brings its own `states`, the tensors x, y and z [2, 3], which want gradients. The result of call k is named rk,
-    and each call has a weight of its own, so that the graph can be asked which calls a gradient reaches.
+    It brings its own `states`, the tensors x, y and z [2, 3], which want gradients. The result of call k
+    is named rk, and each call has a weight of its own, so that the graph can be asked which calls a
+    gradient reaches.
     """
 
     def __init__(self):
         generator = torch.Generator().manual_seed(0)
         leaves = [torch.randn(2, 3, generator=generator, dtype=torch.float64) for _ in "xyz"]
         self.sources = {name: leaf.requires_grad_() for name, leaf in zip("xyz", leaves, strict=True)}
-        self.states = [leaf * 1 for leaf in leaves]  # no leaves: autograd lets a learner write into them, and we see it
+        self.states = [leaf * 1 for leaf in leaves]  # no leaves: they can be written into, and it shows
         self.values = {name: leaf.flatten().tolist() for name, leaf in self.sources.items()}
         self.calls: list[tuple[str, str]] = []  # (state, injection) in words
         self.in_graph: list[bool] = []  # does autograd remember the call?
@@ -46,8 +47,8 @@ class Tape:
                 raise Refused(f"call {number} gives net {shown(argument)}; it takes tensors")
             refuse_unless(
                 not (argument.is_inference() and torch.is_grad_enabled()),
-                f"call {number} gets a tensor made under torch.inference_mode(), which no gradient may pass later on; "
-                "use `with torch.no_grad():`",
+                f"call {number} gets a tensor made under torch.inference_mode(), which no "
+                "gradient may pass later on; use `with torch.no_grad():`",
             )
         state, injection = arguments
         self.calls.append((self.say(state), self.say(injection)))
@@ -73,7 +74,7 @@ class Tape:
         return [f"net({state}, {injection}) -> r{i}" for i, (state, injection) in enumerate(self.calls, 1)]
 
     def reached(self, *states: Tensor) -> dict[str, Tensor]:
-        """The gradient of a weighted sum of these states at x, y, z and the calls r1, r2, ..., where it arrives."""
+        """The gradient of a weighted sum of these states at x, y, z, r1, r2, ..., where it arrives."""
         weights = torch.arange(1, 7, dtype=torch.float64).view(2, 3)
         loss = sum((k * weights * state).sum() for k, state in enumerate(states, 1))
         if not loss.requires_grad:
@@ -114,7 +115,7 @@ def compare_results(yours: Tape, right: Tape, result: tuple[Tensor, Tensor], ans
 
 
 def compare_gradients(yours: Tape, right: Tape, result, answer, names: str = "xyz") -> None:
-    """Refused unless the gradient from (y, z) reaches the same of the states named, and the same calls, equally."""
+    """Refused unless the gradient from (y, z) reaches the states named, and the calls, as it should."""
     for state, name in zip(result, "yz", strict=True):
         refuse_unless(
             state.requires_grad,

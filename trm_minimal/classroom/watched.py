@@ -40,45 +40,38 @@ class FirstCall(Exception):
 
 
 class Watched:
-    """The answer, as a probe calls it. Refused where a call raises, overwrites what it was given or leaves anything
-    global changed (which is put back). `names` are the parameters; may_draw allows draws from torch's global generator.
+    """The answer, as a probe calls it.
+
+    Refused where a call raises, overwrites what it was given, or leaves anything global changed (which is
+    put back). `names` are the parameters; may_draw allows draws from torch's global generator. With
+    first_only the first call ends in FirstCall, and an error of the answer is no matter.
     """
 
     def __init__(self, answer: Callable, names: list[str], may_draw: bool, first_only: bool = False):
-        self.answer, self.names, self.may_draw, self.first_only = (
-            answer,
-            names,
-            may_draw,
-            first_only,
-        )
+        self.answer, self.names = answer, names
+        self.may_draw, self.first_only = may_draw, first_only
 
     def __call__(self, *arguments, **keywords):
         given = dict(zip(self.names, arguments, strict=False)) | keywords
         before = picture(given)
         mistakes, result, cause = [], None, None
         try:
-            with unchanged(self.may_draw) as faults:
+            with unchanged(self.may_draw) as faults, told("it raised", self.answer):
                 result = self.answer(*arguments, **keywords)
-        except Refused:
-            raise
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # whatever a learner's code raises becomes the message
-            mistakes = [] if self.first_only else [f"it raised {shown(error)}{line_of(error, self.answer)}"]
-            cause = error
+        except Refused as mistake:
+            mistakes, cause = [] if self.first_only else [str(mistake)], mistake.__cause__
         mistakes += faults
         if not mistakes:
             mistakes = [
-                f"it changes `{name}`, which its caller still needs; make something new, as `a = a + b` does where "
-                "`a += b` writes into the old"
+                f"it changes `{name}`, which its caller still needs; make something new, as "
+                "`a = a + b` does where `a += b` writes into the old"
                 for name, old in before.items()
                 if not same(old, picture(given[name]))
             ]
         if not mistakes and is_inference(result) and not torch.is_inference_mode_enabled():
             mistakes.append(
-                "what it returns was made under torch.inference_mode(), and no gradient may ever pass such a tensor; use "
-                "`with torch.no_grad():`"
+                "what it returns was made under torch.inference_mode(), and no gradient may ever "
+                "pass such a tensor; use `with torch.no_grad():`"
             )
         if mistakes:
             raise Refused("; and ".join(mistakes)) from cause
@@ -88,8 +81,19 @@ class Watched:
 
 
 @contextmanager
+def told(words: str, answer: Any = None) -> Iterator[None]:
+    """Whatever a learner's code raises becomes Refused: these words, the error, the answer's own line."""
+    try:
+        yield
+    except Refused:
+        raise
+    except (Exception, SystemExit) as error:
+        raise Refused(f"{words} {shown(error)}{line_of(error, answer)}") from error
+
+
+@contextmanager
 def explained(kind: type[Exception], message: str) -> Iterator[None]:
-    """A better sentence for errors of that kind that the answer raises; {error} is what Python says."""
+    """A better sentence for errors of that kind in the answer; {error} is what Python says."""
     try:
         yield
     except Refused as mistake:
@@ -109,7 +113,7 @@ def is_inference(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_inference()
 
 
-def line_of(error: BaseException, answer: Callable) -> str:
+def line_of(error: BaseException, answer: Any) -> str:
     """ " in `...`": the line of the learner's code that the error came from, if Python knows it."""
     code = getattr(inspect.unwrap(answer), "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)

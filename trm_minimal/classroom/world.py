@@ -1,4 +1,4 @@
-"""What is global in torch, random and numpy: kept as it is around a learner's code, with a sentence for each change."""
+"""What is global in torch, random and numpy: put back after a learner's code, with a sentence for each change."""
 
 import pickle
 import random
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SEED = 20_250_604  # of the plain world: an odd number, so that a function's own manual_seed(0) shows
+SEED = 20_250_604  # of the plain world: nobody else's, so that a function's own manual_seed(0) shows
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,12 @@ class Switch:
 
 def _autocast(device: str) -> Switch:
     return Switch(
-        lambda: torch.is_autocast_enabled(device),
-        lambda on: torch.set_autocast_enabled(device, on),
-        f'it leaves autocast {{now}}; use `with torch.autocast("{device}"):`, which puts it back',
+        lambda: (torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)),
+        lambda state: (
+            torch.set_autocast_enabled(device, state[0]),
+            torch.set_autocast_dtype(device, state[1]),
+        ),
+        f'it leaves autocast changed; use `with torch.autocast("{device}"):`, which puts it back',
     )
 
 
@@ -43,8 +46,8 @@ def _generator(name: str, read: Callable, write: Callable) -> Switch:
     return Switch(
         read,
         write,
-        f"it changes {name}; draw from the generator that is handed in, as in `torch.rand(3, generator=generator)`, or "
-        "from one of your own",
+        f"it changes {name}; draw from the generator that is handed in, as in "
+        "`torch.rand(3, generator=generator)`, or from one of your own",
     )
 
 
@@ -52,7 +55,7 @@ DRAWS = _generator("torch's global generator", torch.get_rng_state, torch.set_rn
 SWITCHES = (
     Switch(
         torch.is_inference_mode_enabled,
-        lambda on: None,  # nothing can set it: `unchanged` leaves an inference_mode of its own, which puts it back
+        lambda on: None,  # nothing can set it; `unchanged` leaves a mode of its own, which puts it back
         "it leaves inference mode {now}; use `with torch.no_grad():`, which puts things back",
     ),
     Switch(
@@ -85,11 +88,8 @@ SWITCHES = (
     _autocast("cpu"),
     _autocast("cuda"),
     Switch(
-        lambda: (
-            torch.are_deterministic_algorithms_enabled(),
-            torch.is_deterministic_algorithms_warn_only_enabled(),
-        ),
-        lambda modes: torch.use_deterministic_algorithms(modes[0], warn_only=modes[1]),
+        torch.get_deterministic_debug_mode,
+        torch.set_deterministic_debug_mode,
         "it leaves torch.use_deterministic_algorithms changed; that is the caller's to choose",
     ),
     _flag("deterministic"),
@@ -106,8 +106,8 @@ SWITCHES = (
 def unchanged(may_draw: bool = False) -> Iterator[list[str]]:
     """Whatever happens inside, all that is global is afterwards as it was before.
 
-    The list that it gives holds, at the end, a sentence for each thing that had to be put back. With may_draw torch's
-    global generator may move on, and stays where it is.
+    The list that it gives holds, at the end, a sentence for each thing that had to be put back. With
+    may_draw torch's global generator may move on, and stays where it is.
     """
     switches = [switch for switch in SWITCHES if not (may_draw and switch is DRAWS)]
     before = [switch.read() for switch in switches]
@@ -140,7 +140,7 @@ def plain_world() -> Iterator[None]:
 
 
 def picture(value: Any) -> Any:
-    """What can be compared later: copies of tensors and arrays, within lists, tuples and dictionaries, too."""
+    """What can be compared later: copies of tensors and arrays, also in lists, tuples, dictionaries."""
     if not isinstance(value, Tensor | np.ndarray | dict | list | tuple | set):
         return value
     if isinstance(value, Tensor):
@@ -153,7 +153,7 @@ def picture(value: Any) -> Any:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Are two such pictures equal? What is not a number equals itself; the order of a dictionary counts."""
+    """Are two such pictures equal? NaN equals itself; the order of a dictionary counts."""
     if a is b or type(a) is not type(b):
         return a is b
     if isinstance(a, Tensor):

@@ -60,7 +60,10 @@ def _mark(mark: Mark, centres: list[tuple[float, float]]) -> str:
         style = f'fill="{PAGE}" stroke="{colour}" stroke-width="2.5"'
         return _path(_disc(half - 0.5), centres, style)
     if mark.glyph == CROSS:
-        return _path(_cross(half - 3), centres, f'fill="none" stroke="{colour}" stroke-width="4"')
+        outline, width = _cross(0.65 * half), 4.7 * mark.size  # on an edge, to be seen on walls
+        strokes = ((PAGE, width + 1.5), (colour, width))
+        styles = (f'fill="none" stroke="{ink}" stroke-width="{w:.3g}"' for ink, w in strokes)
+        return "".join(_path(outline, centres, style) for style in styles)
     size = min((24 if mark.glyph else 26) * mark.size, 15)
     weight = "bold" if mark.bold else "normal"
     text = escape(mark.glyph or LOOKS[mark.kind].sign)

@@ -232,7 +232,14 @@ def _embedding(model: TinyRecursiveModel, inputs_NL: Tensor, ids_N: Tensor | Non
 
 
 @torch.inference_mode()
-def trace(model: TinyRecursiveModel, inputs_NL: Tensor, N_sup: int, depth: Depth, generator=None, ids_N=None) -> Trace:
+def trace(
+    model: TinyRecursiveModel,
+    inputs_NL: Tensor,
+    N_sup: int,
+    depth: Depth,
+    generator: torch.Generator | None = None,
+    ids_N: Tensor | None = None,
+) -> Trace:
     """Run N_sup supervision steps on each puzzle, with no halting, and keep every state.
 
     BadInput when the model's recursion is none of z n times and then y once, T times a step.

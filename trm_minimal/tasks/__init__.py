@@ -15,11 +15,11 @@ from trm_minimal.tasks.face import Face
 
 @dataclass(frozen=True, eq=False)
 class Puzzles:
-    """N puzzles and their answers, row by row. It unpacks into inputs and labels; its length is N."""
+    """N puzzles and their answers. It unpacks into inputs and labels; its length is N."""
 
     inputs_NL: Tensor  # uint8 tokens
     labels_NL: Tensor  # uint8 tokens, 0 where a cell has no label
-    ids_N: Tensor | None = None  # the identity of each puzzle, where the model has a vector for each
+    ids_N: Tensor | None = None  # identities, for a model that has a vector for each
 
     def __len__(self) -> int:
         return len(self.inputs_NL)
@@ -39,7 +39,10 @@ def no_puzzles(length: int) -> Puzzles:
 
 
 class Move(NamedTuple):
-    """One symmetry for each row of a batch: `new[i] = values[old[cells[i]]]`. Both are permutations."""
+    """One symmetry for each row of a batch: `new[i] = values[old[cells[i]]]`.
+
+    Cells and values are permutations.
+    """
 
     cells_BL: Tensor
     values_BV: Tensor

@@ -27,7 +27,7 @@ PUBLISHED = {  # folder -> the dataset on the Hugging Face hub; these files are 
     "maze-30x30-hard-1k": "the dataset sapientinc/maze-30x30-hard-1k",
 }
 
-# What np.save writes before the numbers of an array. Whatever differs is refused unread, for np.load
+# What np.save writes before the numbers of an array. Whatever differs is refused unread: np.load
 # evaluates it as Python, and a spoilt one ends in any of a dozen errors or in none.
 NPY_HEADER = re.compile(
     rb"\x93NUMPY\x01\x00(..){'descr': '([^']{1,9})', 'fortran_order': (?:False|True), "
@@ -144,22 +144,25 @@ def write_built(
     groups: Sequence[int] | None = None,
     identifiers: Sequence[str] = ("<blank>",),
 ) -> None:
-    """Write `folder/split` as the official builders do: dataset.json and five all__*.npy; and folder/identifiers.json.
+    """Write `folder/split` as the official builders do, and folder/identifiers.json.
 
-    groups: first example of each group (an original with its augmentations), and N at the end; by default one each.
-    identifiers: the name of each identity, of which the first stands for none. Neighbours of one identity are written
-    as one puzzle with several examples.
+    groups: first example of each group (an original with its augmentations), and N at the end; by
+    default one each. identifiers: the name of each identity; the first stands for none. Neighbours
+    of one identity are written as one puzzle with several examples.
     """
     count, length = puzzles.inputs_NL.shape
-    ids_N = np.zeros(count, np.int32) if puzzles.ids_N is None else puzzles.ids_N.numpy().astype(np.int32)
-    firsts = [i for i in range(count) if puzzles.ids_N is None or i == 0 or ids_N[i] != ids_N[i - 1]]
+    firsts, ids_N = list(range(count)), np.zeros(count, np.int32)  # of each puzzle its first example
+    if puzzles.ids_N is not None:
+        ids_N = puzzles.ids_N.numpy().astype(np.int32)
+        firsts = [i for i in firsts if i == 0 or ids_N[i] != ids_N[i - 1]]
     starts = [*firsts, count] if groups is None else list(groups)
     if not starts or starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 1).any():
         raise BadInput(f"{folder / split}: groups must rise from 0 to {count}.")
     if not set(starts) <= {*firsts, count}:
         raise BadInput(f"{folder / split}: a group begins between two examples of one identity.")
     if count and not 0 <= ids_N.min() <= ids_N.max() < len(identifiers):
-        raise BadInput(f"{folder / split}: identities up to {ids_N.max()}, but {len(identifiers)} names for them.")
+        told = f"identities up to {ids_N.max()}, but {len(identifiers)} names for them"
+        raise BadInput(f"{folder / split}: {told}.")
     arrays = {
         "inputs": puzzles.inputs_NL.numpy().astype(np.uint8),
         "labels": puzzles.labels_NL.numpy().astype(np.uint8),
@@ -176,7 +179,7 @@ def write_built(
         "num_puzzle_identifiers": len(identifiers),
         "total_groups": len(starts) - 1,
         "mean_puzzle_examples": count / max(len(firsts), 1),
-        # sic: TRM's builders of Sudoku and mazes count the groups here, its builder of ARC the puzzles
+        # Sic: TRM's builders of Sudoku and mazes count the groups here, its builder of ARC puzzles.
         "total_puzzles": len(starts) - 1 if puzzles.ids_N is None else len(firsts),
         "sets": ["all"],
     }
@@ -188,41 +191,54 @@ def write_built(
 
 
 def read_built(folder: Path, split: str) -> tuple[Puzzles, dict]:
-    """The examples of `folder/split` and its dataset.json (HRM's files lack total_puzzles). BadInput names the file."""
+    """The examples of `folder/split` and its dataset.json (HRM's lacks total_puzzles).
+
+    BadInput names the file.
+    """
     path = folder / split / "dataset.json"
+    again = "fetch or build it again"
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); it belongs beside the .npy files.") from error
+        told = f"cannot be read ({error.strerror})"
+        raise BadInput(f"{path}: {told}; it belongs beside the .npy files.") from error
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: is no plain JSON; fetch or build it again.") from error
-    sizes = [description.get(key) for key in ("seq_len", "vocab_size")] if isinstance(description, dict) else []
-    if not sizes or any(type(size) is not int or size < 1 for size in sizes):
-        raise BadInput(f"{path}: seq_len and vocab_size must be whole numbers from 1 up; fetch or build it again.")
-    length, vocab_size = sizes
-    tokens = []
+        raise BadInput(f"{path}: is no plain JSON; {again}.") from error
+    known = description if isinstance(description, dict) else {}
+    length, vocab_size = (known.get(key) for key in ("seq_len", "vocab_size"))
+    if any(type(size) is not int or size < 1 for size in (length, vocab_size)):
+        told = "seq_len and vocab_size must be whole numbers from 1 up"
+        raise BadInput(f"{path}: {told}; {again}.")
+    tokens, last = [], min(vocab_size, 256) - 1
     for name in ("inputs", "labels"):
         file = folder / split / f"all__{name}.npy"
         array = _read_npy(file)
         if array.ndim != 2 or array.shape[1] != length or not len(array):
-            raise BadInput(f"{file}: its shape is {array.shape}, but dataset.json wants (puzzles, {length}).")
+            told = f"its shape is {array.shape}, but dataset.json wants (puzzles, {length})"
+            raise BadInput(f"{file}: {told}.")
         for token in (array.min(), array.max()):  # before the cast, which would bend 256 to 0
-            if not 0 <= token < min(vocab_size, 256):
-                raise BadInput(f"{file}: holds the token {token}, but tokens are 0 to {min(vocab_size, 256) - 1}.")
+            if not 0 <= token <= last:
+                raise BadInput(f"{file}: holds the token {token}, but tokens are 0 to {last}.")
         tokens.append(torch.from_numpy(array.astype(np.uint8)))
     count = len(tokens[0])
     if count != len(tokens[1]):
-        raise BadInput(f"{file}: {len(tokens[1])} labels for {count} inputs; fetch or build it again.")
-    file = folder / split / "all__puzzle_identifiers.npy"
-    identifiers = _read_npy(file)
+        raise BadInput(f"{file}: {len(tokens[1])} labels for {count} inputs; {again}.")
+    return Puzzles(*tokens, _read_identities(folder / split, count)), description
+
+
+def _read_identities(folder: Path, count: int) -> Tensor | None:
+    """The identity of each of the `count` examples, int64; None when all are blank."""
+    path = folder / "all__puzzle_identifiers.npy"
+    identifiers = _read_npy(path)
     if not identifiers.any():
-        return Puzzles(*tokens), description
-    examples = np.diff(_read_npy(folder / split / "all__puzzle_indices.npy").astype(np.int64), axis=0)
+        return None
+    examples = np.diff(_read_npy(folder / "all__puzzle_indices.npy").astype(np.int64), axis=0)
     if identifiers.shape != examples.shape or (examples < 0).any() or examples.sum() != count:
-        raise BadInput(f"{file}: does not cover the {count} examples with all__puzzle_indices; build it again.")
+        told = f"does not cover the {count} examples with all__puzzle_indices"
+        raise BadInput(f"{path}: {told}; fetch or build it again.")
     if not 0 <= identifiers.min() <= identifiers.max() < 2**31:
-        raise BadInput(f"{file}: an identity below 0 or too large; fetch or build it again.")
-    return Puzzles(*tokens, torch.from_numpy(np.repeat(identifiers.astype(np.int64), examples))), description
+        raise BadInput(f"{path}: an identity is below 0 or too large; fetch or build it again.")
+    return torch.from_numpy(np.repeat(identifiers.astype(np.int64), examples))
 
 
 def _read_npy(path: Path) -> np.ndarray:
@@ -231,7 +247,8 @@ def _read_npy(path: Path) -> np.ndarray:
         with open(path, "rb") as file:
             header = NPY_HEADER.match(file.read(256))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); fetch or build it again.") from error
+        told = f"cannot be read ({error.strerror})"
+        raise BadInput(f"{path}: {told}; fetch or build it again.") from error
     if not header or int.from_bytes(header[1], "little") != header.end() - 10:
         raise BadInput(f"{path}: is no plain .npy file, or a cut one; fetch or build it again.")
     if not re.fullmatch(rb"[<>|][iu][1248]", header[2]):
@@ -258,9 +275,10 @@ def read_splits(
 ) -> tuple[Puzzles, Puzzles, Puzzles]:
     """train, validation and test of a folder with train.csv, or else train/ or built/train/ with .npy files.
 
-    Without a validation split it is `validation`, a CSV of the shipped sets. Without that the last 100 puzzles of train
-    are held out (a tenth of less than 1,000, at least one), and of a built set whole groups, so that no augmentation of
-    a held-out puzzle is trained on. Without a test split, test is empty.
+    Without a validation split it is `validation`, a CSV of the shipped sets. Without that the last
+    100 puzzles of train are held out (a tenth of less than 1,000, at least one), and of a built set
+    whole groups, so that no augmentation of a held-out puzzle is trained on. Without a test split,
+    test is empty.
     """
     if not folder.is_dir():
         published = PUBLISHED.get(folder.name)
@@ -295,10 +313,10 @@ def read_splits(
     groups = len(first) - 1
     if "validation" not in found:
         if groups < 2:
-            raise BadInput(
-                f"{folder}: one puzzle is too few to train and to validate; add some, or a validation split."
-            )
+            few = "one puzzle is too few to train and to validate"
+            raise BadInput(f"{folder}: {few}; add some, or a validation split.")
         kept = groups - min(100, max(1, groups // 10))
-        found["validation"] = train[torch.from_numpy(first[kept:-1])]  # the builders write the original first
+        originals = torch.from_numpy(first[kept:-1])  # the builders write the original first
+        found["validation"] = train[originals]
         train = train[: first[kept]]
     return train, found["validation"], found.get("test", train[:0])

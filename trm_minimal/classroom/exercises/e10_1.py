@@ -2,8 +2,8 @@
 
 import math
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.watched import shown
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless, shown
 
 STATEMENT = """
 Write `growth_factor(n)`: by how much does one round multiply the state, once it has gone on for a while? The round is

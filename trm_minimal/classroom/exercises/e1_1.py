@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from trm_minimal.classroom.exercise import Code, Refused, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import Refused, refuse_unless
 from trm_minimal.tasks import Move, sudoku
 
 STATEMENT = """
@@ -13,8 +14,9 @@ Training wants a random symmetry for *each* puzzle of a batch. Write `sudoku_sym
 returns the package's `Move(cells_BL, values_BV)`: `cells_BL`, [batch, 16], has a row like `cells` above for each
 puzzle, and `values_BV`, [batch, 6], one like `values`. Both are int64.
 
-Each row is random on its own, every order equally likely: the order of the four digits, of the two bands, of the two rows in each band, of the two
-stacks, of the two columns in each stack. You may also exchange rows and columns. Padding (0) and empty (1) stay.
+Each row is random on its own, every order equally likely: the order of the four digits, of the two
+bands, of the two rows in each band, of the two stacks, of the two columns in each stack. You may also
+exchange rows and columns. Padding (0) and empty (1) stay.
 
 Draw everything from `generator`, as in `torch.rand(batch, 4, generator=generator)`; `argsort` turns such numbers into
 random orders. Notebook 05 trains with your function, so use no names but `torch` and `Move`.
@@ -176,7 +178,7 @@ def orders(cells_BL):
 
 
 def check_coins(cells_BL, values_BV):
-    """Every choice between two is a coin of its own for each puzzle, and a fair one; rows and columns may stay."""
+    """Every choice between two is a fair coin of its own for each puzzle; rows and columns may stay."""
     turned_B, rows_BS, columns_BS = orders(cells_BL)
     coins = {"exchange rows and columns or not": turned_B}
     for name, order_BS in (("row", rows_BS), ("column", columns_BS)):
@@ -194,8 +196,9 @@ def check_coins(cells_BL, values_BV):
         share = float(share_S.mean())
         refuse_unless(
             what.startswith("exchange") or abs(share - 0.5) < 0.1,
-            f"one of the two ways to {what} comes in {max(share, 1 - share):.0%} of {DRAWS:,} draws; every order should "
-            "be equally likely (argsort of whole numbers keeps ties in order; draw with torch.rand)",
+            f"one of the two ways to {what} comes in {max(share, 1 - share):.0%} of {DRAWS:,} "
+            "draws; every order should be equally likely (argsort of whole numbers keeps ties in "
+            "order; draw with torch.rand)",
         )
 
 

@@ -5,7 +5,8 @@ from collections import Counter
 
 import torch
 
-from trm_minimal.classroom.exercise import Code, Refused, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import Refused, refuse_unless
 
 STATEMENT = """
 Here is the `suspect`, under its own name. `keys` has a key for each puzzle, its text or its canonical form; puzzles
@@ -58,14 +59,14 @@ def probe(f):
     chosen = set().union(*(f(few, seed) for seed in range(200)))
     refuse_unless(
         len(chosen) == len(few),
-        f"of {len(few)} classes of one puzzle {len(few) - len(chosen)} are never put aside, in 200 calls with other "
-        "seeds; every class should have its chance",
+        f"of {len(few)} classes of one puzzle {len(few) - len(chosen)} are never put aside, in "
+        "200 calls with other seeds; every class should have its chance",
     )
     splits = {frozenset(f([Text(salt, key) for key in few], 0)) for salt in range(4)}
     refuse_unless(
         len(splits) == 1,
-        "the split hangs on the order of a set, which is another one in each process, since Python hashes text anew; "
-        "sort the keys, or keep them in a dictionary",
+        "the split hangs on the order of a set, which is another one in each process, since "
+        "Python hashes text anew; sort the keys, or keep them in a dictionary",
     )
 
 

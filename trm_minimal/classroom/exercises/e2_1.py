@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from trm_minimal import layers
-from trm_minimal.classroom.exercise import Code, Refused, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import Refused, refuse_unless
 from trm_minimal.layers import PostNorm, SwiGLU, Transposed, rms_norm
 
 STATEMENT = """

@@ -2,8 +2,8 @@
 
 import torch
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.watched import shown
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.layers import Rotary
 
 STATEMENT = """

@@ -3,7 +3,7 @@
 import torch
 
 from trm_minimal import recursion
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.probes import (
     Tape,
     compare_gradients,
@@ -11,6 +11,7 @@ from trm_minimal.classroom.probes import (
     compare_tapes,
     two_states,
 )
+from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
 Write the paper's `latent_recursion(net, x, y, z, n)`. It updates the thought `z` for `n` times, and each time the net
@@ -57,13 +58,13 @@ def check_gradient(tape, result, n):
     """Every call carries gradient; which rounds need none is for deep_recursion to decide."""
     refuse_unless(
         all(tape.in_graph),
-        f"with n = {n} only {sum(tape.in_graph)} of {n + 1} calls are remembered by autograd; leave out "
-        "torch.no_grad(): the caller decides which rounds run without gradient",
+        f"with n = {n} only {sum(tape.in_graph)} of {n + 1} calls are remembered by autograd; "
+        "leave out torch.no_grad(): the caller decides which rounds run without gradient",
     )
     refuse_unless(
         all(tape.carrying(result[0])) or not result[0].requires_grad,
-        f"the gradient of y reaches {sum(tape.carrying(result[0]))} of {n + 1} calls: a state is detached between "
-        "them, and the calls before it would learn nothing",
+        f"the gradient of y reaches {sum(tape.carrying(result[0]))} of {n + 1} calls: a state is "
+        "detached between them, and the calls before it would learn nothing",
     )
 
 

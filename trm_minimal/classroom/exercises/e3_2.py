@@ -1,8 +1,8 @@
 """Exercise 3.2: a recorder of calls that forgets something between two rounds."""
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.probes import Tape, compare_tapes
-from trm_minimal.classroom.watched import shown
+from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """

@@ -1,7 +1,7 @@
 import torch
 
 from trm_minimal import recursion
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.probes import (
     Tape,
     compare_gradients,
@@ -9,6 +9,7 @@ from trm_minimal.classroom.probes import (
     compare_tapes,
     two_states,
 )
+from trm_minimal.classroom.watched import refuse_unless
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """

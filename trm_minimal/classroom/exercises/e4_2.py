@@ -1,5 +1,5 @@
 from trm_minimal import recursion
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.probes import (
     Tape,
     compare_gradients,
@@ -7,6 +7,7 @@ from trm_minimal.classroom.probes import (
     compare_tapes,
     two_states,
 )
+from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
 A colleague writes the recursion without `torch.no_grad()`. Each round starts from detached states, so that no gradient

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trm_minimal import losses
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
 Write `stablemax_cross_entropy(logits_BLV, labels_BL)`: the loss of each cell, a tensor [B, L]. `logits_BLV` holds V
@@ -148,7 +149,7 @@ def check_gradient(f):
 
 
 def check_type(f):
-    """Scores in bfloat16, as autocast makes them: the loss, and what comes back, as exact as from float32."""
+    """Scores in bfloat16, as autocast makes them: loss and gradient as exact as from float32."""
     logits_BLV, labels_BL = random_scores(2, 3, 5)
     yours, right = (logits_BLV.bfloat16().requires_grad_() for _ in range(2))
     loss_BL, right_BL = f(yours, labels_BL), losses.stablemax_cross_entropy(right, labels_BL)

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from trm_minimal import halting
-from trm_minimal.classroom.exercise import Code, Refused, refuse_unless
-from trm_minimal.classroom.watched import shown
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import Refused, refuse_unless, shown
 from trm_minimal.halting import Carry, empty_carry
 
 STATEMENT = """
@@ -27,7 +27,7 @@ def refill(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 class FakeModel:
-    """Has starting states like a model's, others in each row; expanded, so nobody can write into them."""
+    """Has starting states like a model's, others in each row; expanded, so nobody writes into them."""
 
     def __init__(self, length: int):
         self.length, self.generators, self.asked = length, [], []
@@ -88,8 +88,8 @@ def check_slots(f, L, halted):
         refuse_unless(part.dtype == was.dtype, f"{name} comes out as {part.dtype}; {was.dtype} went in")
     refuse_unless(
         set(model.asked) <= {B},
-        f"it asks for the starting states of {min(model.asked, default=0)} puzzles, but there are {B} slots, and each "
-        "starts from one of its own; hand in all of inputs_BL",
+        f"it asks for the starting states of {min(model.asked, default=0)} puzzles, but there are "
+        f"{B} slots, and each starts from one of its own; hand in all of inputs_BL",
     )
     mine = {name: origins(getattr(new, name), getattr(fresh, name), getattr(old, name)) for name in Carry._fields[:5]}
     check_origins(mine, halted, new)

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless
 from trm_minimal.ema import EMA
 
 STATEMENT = """
@@ -66,8 +67,8 @@ def probe(f):
     )
     refuse_unless(
         [part.data_ptr() for part in parts] == places,
-        "it gives the shadow's parameters new memory, as `old.data = ...` does; change the numbers in place, as "
-        "`old.mul_(decay)` does",
+        "it gives the shadow's parameters new memory, as `old.data = ...` does; change the "
+        "numbers in place, as `old.mul_(decay)` does",
     )
     check_graph(f, shadow, model)
 

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
 Write `amp_step(model, optimizer, scaler, loss, clip)`, one update in mixed precision. It multiplies the loss by the
@@ -11,9 +12,9 @@ scale and goes backward; makes the gradients their true size again; shortens the
 if it is longer; lets the scaler step, which leaves the step out after an overflow; lets the scaler adjust its scale;
 and clears the gradients. It returns nothing.
 
-You need, by the alphabet, `nn.utils.clip_grad_norm_(parameters, clip)`, `scaler.scale(loss)`, `scaler.step(optimizer)`,
-`scaler.unscale_(optimizer)` and `scaler.update()`. A scaler that is switched off, as for float32, takes the same calls and
-changes nothing.
+You need, by the alphabet, `nn.utils.clip_grad_norm_(parameters, clip)`, `scaler.scale(loss)`,
+`scaler.step(optimizer)`, `scaler.unscale_(optimizer)` and `scaler.update()`. A scaler that is switched
+off, as for float32, takes the same calls and changes nothing.
 """
 SCALE = 1024.0
 
@@ -197,7 +198,8 @@ def check_overflow(f):
     f(model, optimizer, scaler, loss_of(model, inputs, float("inf")), 1.0)
     refuse_unless(
         "step" in [what for what, _ in scaler.tape],
-        "after an overflow it leaves out scaler.step by itself; call it always, since the scaler knows best when to skip",
+        "after an overflow it leaves out scaler.step by itself; call it always, since the scaler "
+        "knows best when to skip",
     )
     refuse_unless(torch.equal(numbers(model), before), "after an overflow the weights must stay as they are")
     halved = scaler.get_scale() == SCALE / 2

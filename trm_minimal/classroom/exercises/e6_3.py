@@ -6,7 +6,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless
 from trm_minimal.tasks import Puzzles, maze
 
 STATEMENT = """
@@ -63,10 +64,11 @@ def check_copies(f, puzzles: Puzzles):
     )
     inputs_NL, labels_NL = result
     expected = maze.plain_eightfold(puzzles)
-    shape = list(expected.inputs_NL.shape)
+    shape, differ = list(expected.inputs_NL.shape), len(set(rows(puzzles.inputs_NL)))
     refuse_unless(
         list(inputs_NL.shape) == shape and labels_NL.shape == inputs_NL.shape,
-        f"{N} mazes, of which {len(set(rows(puzzles.inputs_NL)))} differ, become inputs {list(inputs_NL.shape)} and labels {list(labels_NL.shape)}; both should be {shape}",
+        f"{N} mazes, of which {differ} differ, become inputs {list(inputs_NL.shape)} and labels "
+        f"{list(labels_NL.shape)}; both should be {shape}",
     )
     missing = Counter(rows(expected.inputs_NL)) - Counter(rows(inputs_NL))
     refuse_unless(

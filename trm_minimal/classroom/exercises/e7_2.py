@@ -2,7 +2,8 @@
 
 import torch
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
 A colleague sorts puzzles into bins of a number (givens, or rating) and counts in each bin how many are solved. On the

@@ -1,7 +1,7 @@
 """Exercise 8.1: position."""
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.watched import shown
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.schedules import Depth
 from trm_minimal.show.trace import Trace
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.watched import shown
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless, shown
 
 STATEMENT = """
 Write `settle_time(tokens_KNL)`. It gets the decoded answers of a whole run: K moments, N puzzles, L cells, as numbers

@@ -5,8 +5,8 @@ from statistics import NormalDist, mean, pstdev, stdev
 
 from scipy.stats import t
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.watched import explained, shown
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import explained, refuse_unless, shown
 from trm_minimal.lab.studies import compare
 from trm_minimal.lab.studies.compare import Difference
 

@@ -2,8 +2,8 @@
 
 import math
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
-from trm_minimal.classroom.watched import shown
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.lab.studies import compare
 
 STATEMENT = """

@@ -2,7 +2,8 @@
 
 import json
 
-from trm_minimal.classroom.exercise import Code, refuse_unless
+from trm_minimal.classroom.exercise import Code
+from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
 Write `confounds(ours, theirs, factor)`. Two dictionaries describe two trainings that are meant to differ in `factor`
@@ -197,6 +198,11 @@ def objects_compared(ours, theirs, factor):
     return reference()(ours, theirs, factor) | other
 
 
+def steps_no_factor(ours, theirs, factor):
+    differ = {key for key in ("steps", "seeds") if ours[key] != theirs[key]}
+    return reference()(ours, theirs, factor) | differ
+
+
 def any_loss(ours, theirs, factor):
     blind = factor == "EMA" and any("loss" in run["score"] for run in (ours, theirs))
     return reference()(ours, theirs, factor) | ({"blind score"} if blind else set())
@@ -219,7 +225,8 @@ EXERCISE = Code(
     package=reference(),
     probe=probe,
     wrong={
-        factor_named: "meant to differ in",
+        factor_named: "it names 'layers', which",
+        steps_no_factor: "it names 'steps', which",
         shared_keys_only: "a key that only the second has",
         keys_of_the_first_forgotten: "a key that only the first has",
         none_for_absent: "None is a value",
