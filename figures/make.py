@@ -1,5 +1,7 @@
-"""Make the pictures of the README from the shipped net and the records: python figures/make.py. It prints the
-descriptions."""
+"""Make the pictures of the README from the shipped net and the records: python figures/make.py.
+
+It prints the descriptions.
+"""
 
 from pathlib import Path
 
@@ -38,11 +40,15 @@ HERE = Path(__file__).parent
 
 
 def latest_maze() -> tuple[Task, Trace, object]:
-    """The maze of notebook 00, of 200 held-out ones the one solved last; how the shipped net solves it; its answer."""
+    """The maze of notebook 00, of 200 held-out ones the one solved last; how the shipped net solves
+    it; its answer.
+    """
     model, recipe, _ = load_model(CHECKPOINTS / "maze_9x9.safetensors")
     task = recipe.task()
     questions_NL, labels_NL = task.test[:200]
-    exact_SN = exact_by_step(answer(model, questions_NL, recipe.N_sup, recipe.test_depth), labels_NL)
+    exact_SN = exact_by_step(
+        answer(model, questions_NL, recipe.N_sup, recipe.test_depth), labels_NL
+    )
     chosen = int((exact_SN.int().argmax(0) * exact_SN[-1]).argmax())
     return (
         task,
@@ -66,7 +72,9 @@ def maze_thinking(figure: Figure, task: Task, run: Trace, labels_L) -> str:
 
 
 def maze_moments(task: Task, run: Trace, labels_L) -> list[Figure]:
-    """The question, then the answer after each round of the first supervision steps, until nothing changes."""
+    """The question, then the answer after each round of the first supervision steps, until nothing
+    changes.
+    """
     inputs_L, figures, before_L = run.inputs_NL[0], [], None
     for k in run.ends_of("round")[:9]:
         figure = Figure(figsize=(3, 3.3), dpi=100, facecolor="white")
@@ -84,7 +92,10 @@ def maze_moments(task: Task, run: Trace, labels_L) -> list[Figure]:
 
 
 def ablations(figure: Figure) -> str:
-    """Recursion depth by two rulers, as in notebook 09, for each family that has records. Returns the description."""
+    """Recursion depth by two rulers, as in notebook 09, for each family that has records.
+
+    Returns the description.
+    """
     plans = {family: registry.SWEEPS[name]().variants for family, name in FAMILIES.items()}
     records = {family: found for family, name in FAMILIES.items() if (found := sweeps.read(name))}
     grid = figure.subplots(len(records), 2, sharey=True, squeeze=False)
@@ -105,7 +116,8 @@ def ablations(figure: Figure) -> str:
             for depth, (colour, marker, dashes) in zip(DEPTHS.values(), STROKES, strict=True):
                 part = curves[(curves["n, T"] == depth) & (curves[ruler] <= limit)]
                 sns.lineplot(
-                    part, x=ruler, y="exact", ax=ax, color=colour, marker=marker, ls=(0, dashes) if dashes else "-",
+                    part, x=ruler, y="exact", ax=ax, color=colour, marker=marker,
+                    ls=(0, dashes) if dashes else "-",
                     errorbar=("pi", 100), err_style="bars", label=depth, legend=False,
                 )  # fmt: skip
             ax.set(xlim=(0, limit * 1.03), ylim=(-0.03, 1.03), ylabel="")
@@ -115,14 +127,17 @@ def ablations(figure: Figure) -> str:
     figure.legend(handles, labels, title="n, T", ncols=len(DEPTHS), loc="outside upper center")
     families = " above, ".join(records) + (" below" if len(records) > 1 else "")
     return (
-        "Recursion depth by two rulers: validation accuracy along training for five depths (n, T), mean and least to "
-        f"most of the seeds, {families}. "
-        "Left at equal optimizer steps, right the same runs at equal net calls."
+        "Recursion depth by two rulers: validation accuracy along training for five depths (n, T),"
+        f" mean and least to most of the seeds, {families}. Left at equal optimizer steps, right"
+        " the same runs at equal net calls."
     )
 
 
 def explosion(figure: Figure) -> str:
-    """State and gradient through 96 calls of untrained nets, as in notebook 10. Returns the description."""
+    """State and gradient through 96 calls of untrained nets, as in notebook 10.
+
+    Returns the description.
+    """
     variants = registry.SWEEPS["parity"]().variants
     axes, ends = figure.subplots(1, 2), []
     for (name, told), (colour, _, dashes) in zip(MET.items(), STROKES, strict=False):
@@ -130,16 +145,24 @@ def explosion(figure: Figure) -> str:
         task = recipe.task()
         model = build_model(recipe, task.vocab_size, task.length, seed=0)
         inputs_BL, labels_BL = (tokens_NL[:64].long() for tokens_NL in task.train)
-        found = growth(model, inputs_BL, labels_BL, recipe.N_sup, recipe.test_depth, recipe.cross_entropy)
-        for ax, values_K in zip(axes, (found.state_K, found.gradient_K / found.gradient_K[-1]), strict=True):
-            ax.plot(range(1, 97), values_K, color=colour, ls=(0, dashes) if dashes else "-", label=told)
-        ends.append(f"{told} {found.state_K[-1]:.1g} and {found.gradient_K[0] / found.gradient_K[-1]:.1g}")
+        found = growth(
+            model, inputs_BL, labels_BL, recipe.N_sup, recipe.test_depth, recipe.cross_entropy
+        )
+        for ax, values_K in zip(
+            axes, (found.state_K, found.gradient_K / found.gradient_K[-1]), strict=True
+        ):
+            ax.plot(
+                range(1, 97), values_K, color=colour, ls=(0, dashes) if dashes else "-", label=told
+            )
+        ends.append(
+            f"{told} {found.state_K[-1]:.1g} and {found.gradient_K[0] / found.gradient_K[-1]:.1g}"
+        )
     for ax, ylabel in zip(axes, ("RMS of the state", "gradient, last call = 1"), strict=True):
         ax.set(yscale="log", xlabel="net call", ylabel=ylabel, xticks=(1, 24, 48, 72, 96))
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=len(MET), loc="outside upper center")
     return (
-        "State and gradient through 96 net calls, before training, logarithmic. The state after the last call and the "
-        f"gradient at the first: {'; '.join(ends)}."
+        "State and gradient through 96 net calls, before training, logarithmic. The state after"
+        f" the last call and the gradient at the first: {'; '.join(ends)}."
     )
 
 

@@ -60,11 +60,16 @@ PROGRESS = re.compile(r"^.*\d+(/\d+|it) \[\d.*\][ \t]*\n?", re.M)  # a tqdm bar 
 
 
 class NotBuilt(Exception):
-    """One sentence: which notebook, which cell, what is wrong. (BadInput would cost the check an import of torch.)"""
+    """One sentence: which notebook, which cell, what is wrong.
+
+    (BadInput would cost the check an import of torch.)
+    """
 
 
 def digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 @cache
@@ -132,7 +137,9 @@ def imports_digest(nb: NotebookNode, root: Path) -> str:
 
 def stamp(nb: NotebookNode, imports: str) -> dict[str, str]:
     source = [(cell.cell_type, cell.metadata, cell.source) for cell in nb.cells]
-    outputs = [(cell.execution_count, cell.outputs) for cell in nb.cells if cell.cell_type == "code"]
+    outputs = [
+        (cell.execution_count, cell.outputs) for cell in nb.cells if cell.cell_type == "code"
+    ]
     return {"source": digest(source), "outputs": digest(outputs), "imports": imports}
 
 
@@ -147,7 +154,8 @@ def written_out(cells: list[NotebookNode], solved: bool) -> Iterator[NotebookNod
         if not mark:
             yield cell
             continue
-        from trm_minimal.classroom.cells import notebook_cells  # here: a notebook without exercises needs no torch
+        # here: a notebook without exercises needs no torch
+        from trm_minimal.classroom.cells import notebook_cells
         from trm_minimal.errors import BadInput
 
         try:
@@ -156,22 +164,35 @@ def written_out(cells: list[NotebookNode], solved: bool) -> Iterator[NotebookNod
             raise NotBuilt(f"{cell.source!r}: {error}.") from error
         for kind, source in parts:
             is_text = kind == "markdown"
-            yield v4.new_markdown_cell(source) if is_text else v4.new_code_cell(source, metadata={"tags": [kind]})
+            yield (
+                v4.new_markdown_cell(source)
+                if is_text
+                else v4.new_code_cell(source, metadata={"tags": [kind]})
+            )
 
 
 def read_source(path: Path, solved: bool = False) -> NotebookNode:
-    """The notebook without outputs: kinds and nbval's tags in place, ids from the content and the rank among equals."""
+    """The notebook without outputs: kinds and nbval's tags in place, ids from the content and the
+    rank among equals.
+    """
     if not path.exists():
         raise NotBuilt(f"src/{path.name} is missing; write it or delete {path.stem}.ipynb.")
     cells, seen = [], Counter()
-    for number, cell in enumerate(written_out(jupytext.read(path, fmt="py:percent").cells, solved), 1):
+    for number, cell in enumerate(
+        written_out(jupytext.read(path, fmt="py:percent").cells, solved), 1
+    ):
         where = place(path.stem, number, cell)
         code = cell.cell_type == "code"
-        if cell.cell_type == "raw" or set(cell.metadata) - {"tags", "lines_to_next_cell"}:  # the last is jupytext's own
-            raise NotBuilt(f'{where}: a cell is "# %%", "# %% tags=["kind"]" or "# %% [markdown]", nothing else.')
+        # the last is jupytext's own
+        if cell.cell_type == "raw" or set(cell.metadata) - {"tags", "lines_to_next_cell"}:
+            raise NotBuilt(
+                f'{where}: a cell is "# %%", "# %% tags=["kind"]" or "# %% [markdown]", nothing else.'
+            )
         tags = cell.metadata.get("tags", ["det"] if code else [])
         if len(tags) != code or not set(tags) <= set(KINDS):  # one tag on code, none on Markdown
-            raise NotBuilt(f"{where}: {tags} is not one kind of code cell; the kinds are {', '.join(KINDS)}.")
+            raise NotBuilt(
+                f"{where}: {tags} is not one kind of code cell; the kinds are {', '.join(KINDS)}."
+            )
         metadata = {"tags": [*tags, *KINDS[tags[0]]]} if code else {}
         key = digest([metadata, cell.source])[:12]
         seen[key] += 1
@@ -183,7 +204,8 @@ def read_source(path: Path, solved: bool = False) -> NotebookNode:
 def execute(nb: NotebookNode, folder: Path, name: str, answers: Path | None = None) -> None:
     """Run every cell in a fresh kernel that works in `folder`, and store the outputs in nb.
 
-    Right answers to exercises go to and come from the folder `answers`; None: nobody has answered anything.
+    Right answers to exercises go to and come from the folder `answers`; None: nobody has answered
+    anything.
     """
     from nbclient import NotebookClient  # here, so that a check does not wait for it
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -191,12 +213,14 @@ def execute(nb: NotebookNode, folder: Path, name: str, answers: Path | None = No
     paths = [str(folder.parent), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     env["TRM_ANSWERS"] = str(answers or folder / ".no-answers")
-    env.pop("MPLBACKEND", None)  # any value switches off the inline backend, and with it every figure
+    # any value switches off the inline backend, and with it every figure
+    env.pop("MPLBACKEND", None)
     with tqdm(total=len(nb.cells), desc=name, unit="cell") as bar:
         client = NotebookClient(nb, timeout=900, kernel_name="python3", coalesce_streams=True)
         client.record_timing = client.store_widget_state = False
         client.resources = {"metadata": {"path": str(folder)}}
-        client.extra_arguments = ["--log-level=ERROR"]  # a warning about TCP would tear the progress bar
+        # a warning about TCP would tear the progress bar
+        client.extra_arguments = ["--log-level=ERROR"]
         client.on_cell_start = lambda cell, cell_index: bar.update(cell_index - bar.n)
         try:
             client.execute(env=env)
@@ -206,13 +230,18 @@ def execute(nb: NotebookNode, folder: Path, name: str, answers: Path | None = No
             error = " ".join(f"{failure.ename}: {failure.evalue}".split())
         except (CellTimeoutError, DeadKernelError) as failure:
             error = str(failure).partition("\n")[0].rstrip(".")
-    raise NotBuilt(f"{place(name, bar.n + 1, nb.cells[bar.n])} failed: {error}; the stored notebook is untouched.")
+    raise NotBuilt(
+        f"{place(name, bar.n + 1, nb.cells[bar.n])} failed: {error}; the stored notebook is untouched."
+    )
 
 
 def tidy(cell: NotebookNode) -> None:
-    """Keep of the outputs what does not name this machine and what a page without a kernel can show."""
+    """Keep of the outputs what does not name this machine and what a page without a kernel can
+    show.
+    """
     kind, kept = cell.metadata.tags[0], []
-    progress = kind in ("train", "timing")  # these may show progress bars, which nobody wants to read afterwards
+    # these may show progress bars, which nobody wants to read afterwards
+    progress = kind in ("train", "timing")
     for out in cell.outputs:
         is_view = WIDGET_VIEW in out.get("data", {})
         if out.output_type == "error":
@@ -220,14 +249,19 @@ def tidy(cell: NotebookNode) -> None:
         if out.get("name") == "stderr" and progress:
             out.text = PROGRESS.sub("", out.text)
         if is_view and kind == "widget":
-            out.data = {"text/plain": WIDGET_TEXT}  # a view without its state shows as "Loading widget..."
+            # a view without its state shows as "Loading widget..."
+            out.data = {"text/plain": WIDGET_TEXT}
         if out.get("text") != "" and not (is_view and progress):
             kept.append(out)
     cell.outputs = kept
 
 
-def build(name: str, root: Path = ROOT, run: Callable[[NotebookNode, Path, str], None] = execute) -> None:
-    """Execute src/<name>.py and store <name>.ipynb; if anything fails, the old file stays as it was."""
+def build(
+    name: str, root: Path = ROOT, run: Callable[[NotebookNode, Path, str], None] = execute
+) -> None:
+    """Execute src/<name>.py and store <name>.ipynb; if anything fails, the old file stays as it
+    was.
+    """
     folder = root / "notebooks"
     nb = read_source(folder / "src" / f"{name}.py")
     imports = imports_digest(nb, root)  # before: a module may be edited while the cells run
@@ -235,7 +269,8 @@ def build(name: str, root: Path = ROOT, run: Callable[[NotebookNode, Path, str],
     for cell in nb.cells:
         if cell.cell_type == "code":
             tidy(cell)
-    nb.metadata = METADATA | {"stamp": stamp(nb, imports)}  # drops what the kernel says about its version
+    # drops what the kernel says about its version
+    nb.metadata = METADATA | {"stamp": stamp(nb, imports)}
     temporary = folder / f".{name}.ipynb.tmp"
     temporary.write_text(nbformat.writes(nb) + "\n", encoding="utf-8", newline="\n")
     os.replace(temporary, folder / f"{name}.ipynb")
@@ -247,7 +282,9 @@ def teach(names: list[str], target: Path, root: Path = ROOT) -> None:
 
     if target.exists():
         raise NotBuilt(f"{target} is there already; name a new folder.")
-    books = {name: read_source(root / "notebooks" / "src" / f"{name}.py", solved=True) for name in names}
+    books = {
+        name: read_source(root / "notebooks" / "src" / f"{name}.py", solved=True) for name in names
+    }
     target.mkdir(parents=True)
     (target / "instructors.md").write_text(instructor_page(), encoding="utf-8")
     for name, nb in books.items():
@@ -259,7 +296,9 @@ def teach(names: list[str], target: Path, root: Path = ROOT) -> None:
 
 
 def disagreements(name: str, root: Path = ROOT) -> list[str]:
-    """One sentence for each way in which <name>.ipynb is not what building src/<name>.py today would store."""
+    """One sentence for each way in which <name>.ipynb is not what building src/<name>.py today
+    would store.
+    """
     try:
         expected = read_source(root / "notebooks/src" / f"{name}.py")
         nb = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
@@ -267,12 +306,20 @@ def disagreements(name: str, root: Path = ROOT) -> list[str]:
         return [str(failure)]
     except (FileNotFoundError, nbformat.reader.NotJSONError):
         return [f"{name}.ipynb is missing or not a notebook; build it."]
-    parts = [[(c.cell_type, c.get("id"), c.metadata, c.source) for c in book.cells] for book in (nb, expected)]
-    different = [str(i) for i, (stored, source) in enumerate(zip_longest(*parts), 1) if stored != source]
+    parts = [
+        [(c.cell_type, c.get("id"), c.metadata, c.source) for c in book.cells]
+        for book in (nb, expected)
+    ]
+    different = [
+        str(i) for i, (stored, source) in enumerate(zip_longest(*parts), 1) if stored != source
+    ]
     old, now = nb.metadata.pop("stamp", {}), stamp(nb, imports_digest(expected, root))
     wrong = {
-        f"not equal to its source in cell {', '.join(different)}; only the source is edited": bool(different),
-        "its cells were edited after they were executed": not different and old.get("source") != now["source"],
+        f"not equal to its source in cell {', '.join(different)}; only the source is edited": bool(
+            different
+        ),
+        "its cells were edited after they were executed": not different
+        and old.get("source") != now["source"],
         "its outputs are not those that were executed": old.get("outputs") != now["outputs"],
         "what it imports of trm_minimal/ has changed": old.get("imports") != now["imports"],
         "its metadata is not just kernel, language and stamp": nb.metadata != METADATA,
@@ -282,7 +329,13 @@ def disagreements(name: str, root: Path = ROOT) -> list[str]:
 
 def names(root: Path = ROOT) -> list[str]:
     """Of every source and every notebook, so that the check misses neither half of a pair."""
-    return sorted({path.stem for pattern in ("src/*.py", "*.ipynb") for path in (root / "notebooks").glob(pattern)})
+    return sorted(
+        {
+            path.stem
+            for pattern in ("src/*.py", "*.ipynb")
+            for path in (root / "notebooks").glob(pattern)
+        }
+    )
 
 
 def attempt(work: Callable[[], None]) -> int:
@@ -296,13 +349,19 @@ def attempt(work: Callable[[], None]) -> int:
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("notebooks", nargs="*", metavar="NN", help="numbers or names of notebooks")
     parser.add_argument("--all", action="store_true", help="execute all, changed or not")
     words = "how many at once (default: 1)"
     parser.add_argument("--jobs", type=int, choices=range(1, 9), default=1, help=words)
-    parser.add_argument("--check", action="store_true", help="execute nothing, report disagreements")
-    parser.add_argument("--teacher", metavar="FOLDER", type=Path, help="solved notebooks and a page for instructors")
+    parser.add_argument(
+        "--check", action="store_true", help="execute nothing, report disagreements"
+    )
+    parser.add_argument(
+        "--teacher", metavar="FOLDER", type=Path, help="solved notebooks and a page for instructors"
+    )
     args = parser.parse_args(arguments)
     for given in args.notebooks:
         if not any(name.startswith(given) for name in names(root)):

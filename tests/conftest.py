@@ -1,4 +1,6 @@
-"""Shared by the tests: one thread, and where the published data and the official recordings may lie."""
+"""Shared by the tests: one thread, and where the published data and the official recordings may
+lie.
+"""
 
 import os
 from pathlib import Path

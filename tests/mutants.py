@@ -1,4 +1,6 @@
-"""Mutants of a function: its source with one small mistake in one place, as a tired person makes it."""
+"""Mutants of a function: its source with one small mistake in one place, as a tired person makes
+it.
+"""
 
 import ast
 import copy
@@ -58,8 +60,8 @@ class NeverEnds(Exception):
 def mutants(function: Callable, gradients: bool = True) -> Iterator[tuple[str, Callable]]:
     """(name, function) for each small mistake; the name tells the line that changed.
 
-    Without gradients there are none that only cut a gradient. One that cannot even be defined, as where
-    a decorator fails, is left out.
+    Without gradients there are none that only cut a gradient. One that cannot even be defined, as
+    where a decorator fails, is left out.
     """
     (tree,) = ast.parse(inspect.getsource(function)).body
     original = ast.unparse(tree)
@@ -97,7 +99,9 @@ def misspelt(tree: ast.FunctionDef, ways: Callable[[ast.AST], Iterator[ast.AST]]
 def difference(old: str, new: str) -> str:
     """The first line that differs, before and after."""
     pairs = zip(old.splitlines(), new.splitlines(), strict=False)
-    return next(f"{before.strip()} -> {after.strip()}" for before, after in pairs if before != after)
+    return next(
+        f"{before.strip()} -> {after.strip()}" for before, after in pairs if before != after
+    )
 
 
 def mistakes(node: ast.AST) -> Iterator[ast.AST]:
@@ -128,16 +132,21 @@ def mistakes(node: ast.AST) -> Iterator[ast.AST]:
             if isinstance(op, ast.Sub | ast.Div | ast.FloorDiv | ast.Mod | ast.Pow | ast.MatMult):
                 yield changed(node, left=right, right=left)
             if type(op) in IN_PLACE:
-                yield expression(f"({ast.unparse(left)}).{IN_PLACE[type(op)]}({ast.unparse(right)})")
+                yield expression(
+                    f"({ast.unparse(left)}).{IN_PLACE[type(op)]}({ast.unparse(right)})"
+                )
         case ast.UnaryOp(operand=operand):
             yield operand
         case ast.BoolOp(op, values):
             yield from (changed(node, op=other()) for other in MISTAKEN[type(op)])
             yield from (changed(node, values=others) for others in without_one(values))
         case ast.Compare(left, [op, *others], [right, *_]):
-            yield from (changed(node, ops=[other(), *others]) for other in MISTAKEN.get(type(op), ()))
+            yield from (
+                changed(node, ops=[other(), *others]) for other in MISTAKEN.get(type(op), ())
+            )
             if isinstance(op, ast.In):
-                yield expression(f"{ast.unparse(right)}.get({ast.unparse(left)})")  # 0 and None are in it, too
+                # 0 and None are in it, too
+                yield expression(f"{ast.unparse(right)}.get({ast.unparse(left)})")
         case ast.IfExp(_, body, orelse):
             yield from (body, orelse)
         case ast.Subscript(value):
@@ -150,18 +159,26 @@ def mistakes(node: ast.AST) -> Iterator[ast.AST]:
             yield from (changed(node, decorator_list=others) for others in without_one(decorators))
         case ast.If(test):
             yield changed(node, test=ast.UnaryOp(ast.Not(), test))
-    if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef) and not is_docstring(node):
+    if (
+        isinstance(node, ast.stmt)
+        and not isinstance(node, ast.FunctionDef)
+        and not is_docstring(node)
+    ):
         yield ast.Pass()
 
 
 def cuts(node: ast.AST) -> Iterator[ast.AST]:
     """What may stand in the place of a node and cuts a gradient off."""
-    is_value = isinstance(node, ast.Call | ast.BinOp) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    is_value = isinstance(node, ast.Call | ast.BinOp) or (
+        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    )
     if is_value and not ast.unparse(node).endswith(".detach()"):
         yield expression(f"({ast.unparse(node)}).detach()")
     computes = any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node))
     if isinstance(node, ast.stmt) and computes and not isinstance(node, ast.FunctionDef):
-        yield from (statement(f"with {mode}:\n{indent(ast.unparse(node), '    ')}") for mode in MODES)
+        yield from (
+            statement(f"with {mode}:\n{indent(ast.unparse(node), '    ')}") for mode in MODES
+        )
 
 
 def is_docstring(node: ast.stmt) -> bool:
@@ -193,7 +210,10 @@ def without_one(items: list) -> Iterator[list]:
 
 
 def defined(text: str, original: Callable) -> Callable:
-    """The function of that text, beside the original. Turns of loops are counted, so that all end."""
+    """The function of that text, beside the original.
+
+    Turns of loops are counted, so that all end.
+    """
     turns = count()
 
     def tick() -> None:

@@ -22,7 +22,9 @@ def record(exact: float, raw: float = 0.0, steps: int = 100, rows=(), n: int = 2
 
 
 def planted(variant: str, exact: float, noise=STEADY, before: float | None = None, **more) -> dict:
-    """Three seeds, each as good at three quarters of the run as at its end, or coming from `before`."""
+    """Three seeds, each as good at three quarters of the run as at its end, or coming from
+    `before`.
+    """
     found = {}
     for seed, spread in enumerate(noise):
         end = exact + spread
@@ -58,7 +60,9 @@ def test_what_is_read_on_the_climb_is_time_to_learn():
     rising = planted("baseline", 0.6, (0.0,) * 3, before=0.4)
     worse = planted("one-step-gradient", 0.3)
     assert said("1-step gradient", rising | worse) == "time to learn only"
-    assert said("1-step gradient", rising | planted("one-step-gradient", 0.4, NOISY)) == "cannot tell"
+    assert (
+        said("1-step gradient", rising | planted("one-step-gradient", 0.4, NOISY)) == "cannot tell"
+    )
 
 
 def test_what_the_rate_does_as_well_cannot_tell():
@@ -68,7 +72,10 @@ def test_what_the_rate_does_as_well_cannot_tell():
 
 
 def test_where_the_paper_says_no_difference_there_is_no_sign_to_agree_with():
-    assert said("continue loss", BASE | planted("continue-loss", 0.3)) == "within the paper's own noise"
+    assert (
+        said("continue loss", BASE | planted("continue-loss", 0.3))
+        == "within the paper's own noise"
+    )
     assert said("continue loss", BASE) == "too few seeds"
 
 
@@ -78,8 +85,16 @@ def test_nets_that_have_not_begun_are_no_comparison():
 
 
 def test_attention_is_worse_on_the_papers_sudoku_and_better_on_its_mazes():
-    better = planted("attention", 0.6) | planted("baseline", 0.3, (0.0,) * 3) | planted("mixer", 0.3, (0.0,) * 3)
-    worse = planted("attention", 0.3) | planted("baseline", 0.6, (0.0,) * 3) | planted("mixer", 0.6, (0.0,) * 3)
+    better = (
+        planted("attention", 0.6)
+        | planted("baseline", 0.3, (0.0,) * 3)
+        | planted("mixer", 0.3, (0.0,) * 3)
+    )
+    worse = (
+        planted("attention", 0.3)
+        | planted("baseline", 0.6, (0.0,) * 3)
+        | planted("mixer", 0.6, (0.0,) * 3)
+    )
     change, mazes = "attention for the mixer", agreement.MAZES
     assert [said(change, better), said(change, better, family=mazes)] == ["disagrees", "agrees"]
     assert [said(change, worse), said(change, worse, family=mazes)] == ["agrees", "disagrees"]
@@ -114,7 +129,9 @@ def test_a_variant_that_went_on_longer_is_read_where_the_shorter_ended():
 
 
 def test_where_equal_steps_and_equal_compute_part_it_depends_on_the_reading():
-    """Behind at equal steps; at equal calls the deep one is read at step 42, and has not begun there."""
+    """Behind at equal steps; at equal calls the deep one is read at step 42, and has not begun
+    there.
+    """
     shallow = planted("n2-T2", 0.3)
     for early, verdict in ((0.6, "agrees"), (0.0, "depends on the reading")):
         deep = planted("n6-T3", 0.6, n=6)
@@ -125,7 +142,9 @@ def test_where_equal_steps_and_equal_compute_part_it_depends_on_the_reading():
 
 def test_every_ablation_is_a_variant_of_its_sweep():
     for family, sweep in ((agreement.SUDOKU, ablate_sudoku()), (agreement.MAZES, ablate_maze())):
-        assert {name for one in family for name in (one.variant, one.against)} <= sweep.variants.keys()
+        assert {
+            name for one in family for name in (one.variant, one.against)
+        } <= sweep.variants.keys()
 
 
 def test_what_the_maze_sweep_shows_is_tried_again_on_fresh_seeds():

@@ -1,4 +1,6 @@
-"""Batches: the same whatever the shipment, on every device; nothing is drawn past the save; shares make the whole."""
+"""Batches: the same whatever the shipment, on every device; nothing is drawn past the save; shares
+make the whole.
+"""
 
 from dataclasses import replace
 
@@ -30,7 +32,11 @@ def stream(task, steps, device=CPU, workers=None, **keywords):
 
 def same(one, two):
     pairs = zip(one, two, strict=True)
-    return all(torch.equal(a.cpu(), b.cpu()) for batch, other in pairs for a, b in zip(batch, other, strict=True))
+    return all(
+        torch.equal(a.cpu(), b.cpu())
+        for batch, other in pairs
+        for a, b in zip(batch, other, strict=True)
+    )
 
 
 def test_a_batch_is_drawn_rows_moved_by_a_drawn_symmetry(task):
@@ -60,7 +66,10 @@ def test_drawing_ahead_changes_no_batch_and_never_passes_the_save(task, ahead):
 
 def test_the_shares_of_three_workers_make_the_whole_batch(task):
     parts = [stream(task, 4, workers=Workers(rank, 3)) for rank in range(3)]
-    joined = [tuple(torch.cat(part) for part in zip(*batches, strict=True)) for batches in zip(*parts, strict=True)]
+    joined = [
+        tuple(torch.cat(part) for part in zip(*batches, strict=True))
+        for batches in zip(*parts, strict=True)
+    ]
     assert same(joined, stream(task, 4))
 
 
@@ -95,7 +104,9 @@ def first_losses(precision=torch.float32, device="cpu", noise=0.0):
 
 
 def test_a_last_digit_grows_for_a_few_steps_and_then_stays_small():
-    """The yardstick of the next test, on one device: a ten-millionth of the weights grows about tenfold a step."""
+    """The yardstick of the next test, on one device: a ten-millionth of the weights grows about
+    tenfold a step.
+    """
     gap = (first_losses(noise=1e-7) - first_losses()).abs()
     assert gap[:3].max() < 1e-4 and 1e-3 < gap.mean() < 0.03
 
@@ -106,7 +117,9 @@ def test_a_last_digit_grows_for_a_few_steps_and_then_stays_small():
     [(torch.float32, 1e-4, 0.03), (torch.bfloat16, 0.03, 0.05), (torch.float16, 0.03, 0.05)],
 )
 def test_the_first_losses_on_a_gpu_are_those_of_a_cpu_in_float32(precision, first, mean):
-    """20 steps of loss 2: near at once, and no farther than a last digit takes it (the test above)."""
+    """20 steps of loss 2: near at once, and no farther than a last digit takes it (the test
+    above).
+    """
     gap = (first_losses(precision, "cuda") - first_losses()).abs()
     print(f"{precision}: first three {gap[:3].max():.1e}, mean {gap.mean():.1e}")
     assert gap[:3].max() < first and gap.mean() < mean

@@ -1,4 +1,6 @@
-"""The benchmark: torch's count is the count by hand, the law is recovered, the words hold the numbers."""
+"""The benchmark: torch's count is the count by hand, the law is recovered, the words hold the
+numbers.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -15,12 +17,19 @@ from trm_minimal.train import train_step
 
 
 def tiny(**changes):
-    parts = {"dim": 16, "block": partial(mlp_mixer, multiple=16), "batch": 4, "precision": torch.float32}
+    parts = {
+        "dim": 16,
+        "block": partial(mlp_mixer, multiple=16),
+        "batch": 4,
+        "precision": torch.float32,
+    }
     return replace(by_name("sudoku_4x4"), **(parts | changes))
 
 
 def by_hand(recipe, depth: Depth) -> int:
-    """FLOP of the net's products in a step: each weight meets each row once a call, forward 1 time, backward 2."""
+    """FLOP of the net's products in a step: each weight meets each row once a call, forward 1 time,
+    backward 2.
+    """
     L, D, layers = recipe.prefix + 16, recipe.dim, recipe.layers
     hidden = {width: -(-round(4 * width * 2 / 3) // 16) * 16 for width in (L, D)}
     call = layers * 2 * recipe.batch * (D * 3 * L * hidden[L] + L * 3 * D * hidden[D])
@@ -35,10 +44,16 @@ def test_the_flop_of_a_step_are_those_counted_by_hand(depth):
 
 
 def test_the_law_is_found_again_and_a_step_off_it_is_told():
-    grid = [bench.Cost(depth, 8, 0.001 + 0.002 * depth.net_calls + 0.005 * (depth.n + 1)) for depth in bench.GRID]
+    grid = [
+        bench.Cost(depth, 8, 0.001 + 0.002 * depth.net_calls + 0.005 * (depth.n + 1))
+        for depth in bench.GRID
+    ]
     law, miss = bench.fit(grid)
     assert law == pytest.approx([0.001, 0.002, 0.005]) and miss < 1e-9
-    odd = [cost._replace(seconds=cost.seconds * (2 if cost.depth == Depth(4, 2) else 1)) for cost in grid]
+    odd = [
+        cost._replace(seconds=cost.seconds * (2 if cost.depth == Depth(4, 2) else 1))
+        for cost in grid
+    ]
     assert bench.fit(odd)[1] > 0.1
 
 
@@ -67,7 +82,13 @@ def test_the_words_hold_the_numbers(monkeypatch):
     speed = bench.Speed(0.25, 256.0, 300.0, 5e9, 2e10, 0.5)
     monkeypatch.setattr(bench, "measure", lambda *arguments: speed)
     told = bench.report(tiny(), None, "cpu", 7)
-    for words in ("250.0 ms, the median of 7", "256, each", "300 MiB", "5.0 GFLOP a step, 20.0 GFLOP/s", "50% of"):
+    for words in (
+        "250.0 ms, the median of 7",
+        "256, each",
+        "300 MiB",
+        "5.0 GFLOP a step, 20.0 GFLOP/s",
+        "50% of",
+    ):
         assert words in told
 
 
@@ -76,14 +97,23 @@ def test_the_command_prints_the_measure_and_the_table(capsys):
     told = capsys.readouterr().out
     assert "sudoku_4x4, torch.float32, batch 2, 1 threads" in told and "GFLOP a step" in told
     rows = [line.split() for line in told.splitlines() if line[:5].strip() in ("1", "2")]
-    assert [(int(row[0]), int(row[3])) for row in rows] == [(b, d.n * d.T) for b in (1, 2) for d in bench.GRID]
+    assert [(int(row[0]), int(row[3])) for row in rows] == [
+        (b, d.n * d.T) for b in (1, 2) for d in bench.GRID
+    ]
     assert "ms for each of the T (n + 1) calls forward" in told
-    assert main(["bench", "sudoku_4x4", "--batch", "2", "--steps", "1", "--threads", "1", "--brief"]) == 0
+    assert (
+        main(["bench", "sudoku_4x4", "--batch", "2", "--steps", "1", "--threads", "1", "--brief"])
+        == 0
+    )
     assert "forward" not in capsys.readouterr().out
 
 
 def test_advice_follows_the_measured_gain():
-    assert "--precision bf16" in bench.advice(2.0) and "slow" in bench.advice(0.1) and bench.advice(1.0) == ""
+    assert (
+        "--precision bf16" in bench.advice(2.0)
+        and "slow" in bench.advice(0.1)
+        and bench.advice(1.0) == ""
+    )
     assert bench.matmul_rate("cpu", torch.float32) > 1e8
 
 

@@ -1,4 +1,6 @@
-"""The convolution does what its docstring says: near cells for cells, the board's mean for the prefix."""
+"""The convolution does what its docstring says: near cells for cells, the board's mean for the
+prefix.
+"""
 
 from functools import partial
 
@@ -34,14 +36,21 @@ def test_each_cell_by_hand(part):
             for down in (-1, 0, 1):
                 for right in (-1, 0, 1):
                     if 0 <= row + down < SIDE and 0 <= column + right < SIDE:
-                        want += board[:, row + down, column + right] @ weight[:, :, down + 1, right + 1].T
+                        want += (
+                            board[:, row + down, column + right]
+                            @ weight[:, :, down + 1, right + 1].T
+                        )
             assert torch.allclose(out[:, PREFIX + row * SIDE + column], want, atol=1e-5)
     mean_BD = x_BLD[:, PREFIX:].mean(1)
-    assert torch.allclose(out[:, :PREFIX], part.board(mean_BD)[:, None].expand(-1, PREFIX, -1), atol=1e-6)
+    assert torch.allclose(
+        out[:, :PREFIX], part.board(mean_BD)[:, None].expand(-1, PREFIX, -1), atol=1e-6
+    )
 
 
 def test_the_block_reaches_two_cells_in_two_layers_and_no_farther():
-    """But for the norm, which scales a feature by all its cells: so the gradient is asked of the part, twice."""
+    """But for the norm, which scales a feature by all its cells: so the gradient is asked of the
+    part, twice.
+    """
     torch.manual_seed(0)
     one, two = GridConvolution(DIM, LENGTH, SIDE), GridConvolution(DIM, LENGTH, SIDE)
     x_BLD = torch.randn(1, LENGTH, DIM, requires_grad=True)
@@ -83,10 +92,19 @@ def test_over_what_the_first_norm_is(block, over):
     ("one", "other"),
     [
         (partial(mlp_mixer, multiple=8), partial(mixer_over_width, multiple=8)),
-        (partial(transformer, heads=1, multiple=8), partial(attention_over_positions, heads=1, multiple=8)),
-        (partial(grid_convolution, side=SIDE, multiple=8), partial(grid_convolution_over_width, side=SIDE, multiple=8)),
+        (
+            partial(transformer, heads=1, multiple=8),
+            partial(attention_over_positions, heads=1, multiple=8),
+        ),
+        (
+            partial(grid_convolution, side=SIDE, multiple=8),
+            partial(grid_convolution_over_width, side=SIDE, multiple=8),
+        ),
     ],
 )
 def test_the_other_norm_costs_no_weight(one, other):
-    sizes = [sorted(tuple(weight.shape) for weight in block(DIM, LENGTH).parameters()) for block in (one, other)]
+    sizes = [
+        sorted(tuple(weight.shape) for weight in block(DIM, LENGTH).parameters())
+        for block in (one, other)
+    ]
     assert sizes[0] == sizes[1]

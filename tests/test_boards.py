@@ -1,4 +1,6 @@
-"""Pictures of boards: what is drawn and said is what was planted, and nothing here touches pyplot."""
+"""Pictures of boards: what is drawn and said is what was planted, and nothing here touches
+pyplot.
+"""
 
 import ast
 import inspect
@@ -29,7 +31,9 @@ KINDS = {"given", "answer", "right", "wrong", "missing", "changed"}
 
 @pytest.fixture(scope="module", params=LOADERS)
 def case(request):
-    """(task, question, answer, a spoilt answer, the spoilt cells), with as many kinds of mistakes as there are."""
+    """(task, question, answer, a spoilt answer, the spoilt cells), with as many kinds of mistakes
+    as there are.
+    """
     task = LOADERS[request.param](request.param)
     inputs_L, labels_L = (tokens_NL[0].long() for tokens_NL in task.test)
     spoilt_L, free = (
@@ -37,7 +41,9 @@ def case(request):
         (inputs_L == task.symbols.find(" ")) | (inputs_L == task.symbols.find(".")),
     )
     if task.symbols == maze.SYMBOLS:
-        extra, missing = (torch.nonzero(free & (labels_L == token))[0, 0] for token in (maze.SPACE, maze.PATH))
+        extra, missing = (
+            torch.nonzero(free & (labels_L == token))[0, 0] for token in (maze.SPACE, maze.PATH)
+        )
         spoilt_L[extra], spoilt_L[missing] = maze.PATH, maze.SPACE
         cells = [int(extra), int(missing)]
     else:
@@ -72,7 +78,11 @@ def test_counts_and_places_in_the_sentence_are_those_planted(case):
     n = task.length
     assert said == f"{n - 2} of {n} cells right, 2 wrong ({'; '.join(parts)}), 2 changed"
     assert describe_board(task, labels_L, inputs_L, labels_L) == f"{n} of {n} cells right"
-    givens = int((inputs_L == labels_L).sum()) if "sudoku" in task.name else int((inputs_L != maze.SPACE).sum())
+    givens = (
+        int((inputs_L == labels_L).sum())
+        if "sudoku" in task.name
+        else int((inputs_L != maze.SPACE).sum())
+    )
     assert describe_board(task, inputs_L, inputs_L) == f"{givens} of {n} cells given"
 
 
@@ -153,7 +163,9 @@ def test_right_and_wrong_differ_in_shape_too(case):
     task, inputs_L, labels_L, spoilt_L, _ = case
     ax = axes()
     draw_board(ax, task, spoilt_L, inputs_L, labels_L)
-    shapes = {c.get_label(): c.get_paths()[0].vertices for c in ax.collections if len(c.get_offsets())}
+    shapes = {
+        c.get_label(): c.get_paths()[0].vertices for c in ax.collections if len(c.get_offsets())
+    }
     assert shapes["right"].shape != shapes["wrong"].shape
     if task.symbols == maze.SYMBOLS:  # an open ring against a filled disc
         open_ring = next(c for c in ax.collections if c.get_label() == "missing")
@@ -192,9 +204,11 @@ def test_nothing_imports_pyplot():
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
-            else [f"{node.module}.{alias.name}" for alias in node.names]
-            if isinstance(node, ast.ImportFrom)
-            else []
+            else (
+                [f"{node.module}.{alias.name}" for alias in node.names]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
         )
     ]
     assert modules and not [name for name in modules if "pyplot" in name or "pylab" in name]

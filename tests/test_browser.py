@@ -1,6 +1,7 @@
 """The course as people use it: JupyterLab on this machine, a real Chromium, a keyboard and a mouse.
 
-Screenshots and measured times are kept in tests/screenshots. Needs Chromium on the path, or its place in CHROMIUM.
+Screenshots and measured times are kept in tests/screenshots. Needs Chromium on the path, or its
+place in CHROMIUM.
 """
 
 import json
@@ -27,7 +28,9 @@ SHOTS = ROOT / "tests" / "screenshots"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 if not CHROMIUM:
     pytest.skip("no Chromium: install it, or set CHROMIUM to its path", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -r requirements.txt")
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="no playwright: pip install -r requirements.txt"
+)
 
 FLAGS = (
     "--no-sandbox",
@@ -38,8 +41,12 @@ FLAGS = (
 )
 PATIENCE = 900_000  # milliseconds for all cells of a notebook, on a busy machine
 MOVES = 96  # of a slider, 12 on and 12 back in turn
-PAGE_LIMIT = 4  # times what it takes a bare slider to change a number, from key to picture, in the median
-IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+# times what it takes a bare slider to change a number, from key to picture, in the median
+PAGE_LIMIT = 4
+IDLE = (
+    "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status ==="
+    " 'idle'"
+)
 DONE = """() => {
   const cells = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
     .map(e => e.innerText.trim());
@@ -49,9 +56,10 @@ TIME_A_MOVE = """async ([selector, key]) => {
   const handle = document.querySelector(selector + ' .trm-slider .noUi-handle');
   const said = () => page.querySelector('[data-part=text]')?.innerText;
   const before = said(), start = performance.now();
-  // One move may change the page more than once, so what counts is another sentence, not any change.
+  // One move may change the page more than once: another sentence counts, not any change.
   const changed = new Promise((done, failed) => {
-    const late = setTimeout(() => failed(new Error(`20 s after ${key} the page still says: ${said()}`)), 20000);
+    const late = setTimeout(
+      () => failed(new Error(`20 s after ${key} the page still says: ${said()}`)), 20000);
     new MutationObserver((_, me) => {
       if ([undefined, before].includes(said())) return;
       me.disconnect(); clearTimeout(late); requestAnimationFrame(done);
@@ -74,8 +82,14 @@ WIDGETS = (
     large_net, large_recipe, _ = load_model(CHECKPOINTS / "maze_15x15.safetensors")
     large = large_recipe.task()
     """,
-    'Stepper(sudokus, sudokus.test, Thinker("9x9", sudoku_net, 16, sudoku_recipe.test_depth)).add_class("sudoku")',
-    'Stepper(large, large.test, Thinker("15x15", large_net, 16, large_recipe.test_depth)).add_class("large")',
+    (
+        'Stepper(sudokus, sudokus.test, Thinker("9x9", sudoku_net, 16,'
+        ' sudoku_recipe.test_depth)).add_class("sudoku")'
+    ),
+    (
+        'Stepper(large, large.test, Thinker("15x15", large_net, 16,'
+        ' large_recipe.test_depth)).add_class("large")'
+    ),
     """
     import ipywidgets as W
     slider, page = W.IntSlider(0, 0, 16).add_class("trm-slider"), W.HTML('<p class="trm-view"></p>')
@@ -84,13 +98,18 @@ WIDGETS = (
     slider.observe(show, "value")
     W.VBox([slider, page]).add_class("bare")
     """,
-    'pair = [Thinker(f"N_sup = {N}", maze_net, N, recipe.test_depth) for N in (4, 16)]\n'
-    'Playground(mazes, mazes.test, *pair, chosen=3).add_class("maze")',
+    (
+        'pair = [Thinker(f"N_sup = {N}", maze_net, N, recipe.test_depth) for N in (4, 16)]\n'
+        'Playground(mazes, mazes.test, *pair, chosen=3).add_class("maze")'
+    ),
 )
 
 
 def upto_the_widget(path: Path) -> NotebookNode | None:
-    """A notebook down to its first widget; None where it has none. nbval runs the cells below, too."""
+    """A notebook down to its first widget; None where it has none.
+
+    nbval runs the cells below, too.
+    """
     nb = nbformat.read(path, as_version=4)
     ends = [i for i, cell in enumerate(nb.cells, 1) if "widget" in cell.metadata.get("tags", [])]
     nb.cells = nb.cells[: min(ends, default=0)]
@@ -104,21 +123,30 @@ WITH_WIDGETS = [name for name, nb in SHORT.items() if nb]
 def settings(folder: Path, **files: dict) -> None:
     for name, values in files.items():
         extension, plugin = name.split("__")
-        file = folder / "@jupyterlab" / f"{extension.replace('_', '-')}-extension" / f"{plugin}.jupyterlab-settings"
+        file = (
+            folder
+            / "@jupyterlab"
+            / f"{extension.replace('_', '-')}-extension"
+            / f"{plugin}.jupyterlab-settings"
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Address of a JupyterLab over the tops of the notebooks that have widgets, with a reader's settings but one."""
+    """Address of a JupyterLab over the tops of the notebooks that have widgets, with a reader's
+    settings but one.
+    """
     work = tmp_path_factory.mktemp("lab")
     (work / "notebooks").mkdir()
     for name in WITH_WIDGETS:
         nbformat.write(SHORT[name], work / "notebooks" / f"{name}.ipynb")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [v4.new_code_cell(dedent(text).strip()) for text in WIDGETS]
-    nbformat.write(v4.new_notebook(cells=cells, metadata=kernel), work / "notebooks" / "widgets.ipynb")
+    nbformat.write(
+        v4.new_notebook(cells=cells, metadata=kernel), work / "notebooks" / "widgets.ipynb"
+    )
     settings(
         work / "settings",
         notebook__tracker={"windowingMode": "none"},  # else cells out of sight are not on the page
@@ -128,11 +156,23 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     places = {"SETTINGS": "settings", "WORKSPACES": "workspaces"}
-    env = os.environ | {f"JUPYTERLAB_{name}_DIR": str(work / place) for name, place in places.items()}
+    env = os.environ | {
+        f"JUPYTERLAB_{name}_DIR": str(work / place) for name, place in places.items()
+    }
     env |= {f"JUPYTER_{name}_DIR": str(work / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    env |= {"IPYTHONDIR": str(work / "ipython"), "OMP_NUM_THREADS": "1", "TRM_ANSWERS": str(work / "answers")}
+    env |= {
+        "IPYTHONDIR": str(work / "ipython"),
+        "OMP_NUM_THREADS": "1",
+        "TRM_ANSWERS": str(work / "answers"),
+    }
     env["PYTHONPATH"] = str(ROOT)
-    options = ("--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0")
+    options = (
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+    )
     options += ("--IdentityProvider.token=", f"--ServerApp.root_dir={work / 'notebooks'}")
     options += ("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None")
     with open(work / "lab.log", "w") as log:
@@ -168,22 +208,30 @@ def browser():
 
 
 def open_and_run(lab: str, browser, name: str, width: int = 1280):
-    """The page of a notebook after all its cells have run; complaints collects what the console and the net say."""
+    """The page of a notebook after all its cells have run; complaints collects what the console and
+    the net say.
+    """
     page = browser.new_page(viewport={"width": width, "height": 1000})
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: page.complaints.append(message.text) if message.type == "error" else None,
+    )
     page.on(
         "request",
         lambda request: (
-            None if request.url.startswith((lab, "data:", "blob:", "ws:")) else page.complaints.append(request.url)
+            None
+            if request.url.startswith((lab, "data:", "blob:", "ws:"))
+            else page.complaints.append(request.url)
         ),
     )
     page.goto(f"{lab}/lab/tree/{name}?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
     page.wait_for_function(IDLE, timeout=PATIENCE)
     page.evaluate(
-        "() => { if (window.jupyterapp.shell.leftCollapsed === false) window.jupyterapp.shell.collapseLeft(); }"
+        "() => { if (window.jupyterapp.shell.leftCollapsed === false)"
+        " window.jupyterapp.shell.collapseLeft(); }"
     )
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_function(DONE, timeout=PATIENCE)
@@ -210,9 +258,13 @@ def wait_for(page, inside: str, words: str, view: int = 0) -> None:
 
 
 def wait_for_play(place, step: int) -> None:
-    """Play does not wait for who looks: a look every second may find any later step instead of this one."""
+    """Play does not wait for who looks: a look every second may find any later step instead of this
+    one.
+    """
     later = "|".join(map(str, range(step, 17)))
-    sync_api.expect(place).to_contain_text(re.compile(rf"supervision step ({later}) of 16"), timeout=20_000)
+    sync_api.expect(place).to_contain_text(
+        re.compile(rf"supervision step ({later}) of 16"), timeout=20_000
+    )
 
 
 @pytest.mark.parametrize("inside", [".sudoku", ".large"])
@@ -236,7 +288,10 @@ def test_keys_move_the_slider_and_the_picture_follows_fast(widgets, inside):
         for place, taken in times.items():
             taken.append(widgets.evaluate(TIME_A_MOVE, [place, key]))
     ours, bare = (median(taken) for taken in times.values())
-    said = f"{inside}: {MOVES} moves, key to picture: median {ours:.0f} ms, of a bare slider {bare:.0f} ms"
+    said = (
+        f"{inside}: {MOVES} moves, key to picture: median {ours:.0f} ms, of a bare slider"
+        f" {bare:.0f} ms"
+    )
     print(said)
     (SHOTS / f"times{inside}.txt").write_text(said + "\n")
     assert ours <= PAGE_LIMIT * bare, said
@@ -265,12 +320,17 @@ def test_play_buttons_levels_and_maps(widgets):
     wait_for(widgets, inside, "Call 96 of 96")
     before = widgets.locator(f"{inside} [data-part=heat] image").get_attribute("href")
     widgets.locator(f"{inside} select").select_option("z, all features")
-    sync_api.expect(widgets.locator(f"{inside} [data-part=heat] image")).not_to_have_attribute("href", before)
+    sync_api.expect(widgets.locator(f"{inside} [data-part=heat] image")).not_to_have_attribute(
+        "href", before
+    )
 
 
 def test_a_maze_is_drawn_judged_and_solved(widgets):
     inside = ".maze"
-    cells, verdict = widgets.locator(f"{inside} .trm-cell"), widgets.locator(f"{inside} .trm-verdict")
+    cells, verdict = (
+        widgets.locator(f"{inside} .trm-cell"),
+        widgets.locator(f"{inside} .trm-verdict"),
+    )
     think = widgets.locator(f"{inside} .trm-think")
     assert cells.count() == 81 and "valid" in verdict.inner_text()
     free = [i for i in range(81) if "free" in cells.nth(i).get_attribute("title")]
@@ -282,11 +342,18 @@ def test_a_maze_is_drawn_judged_and_solved(widgets):
     widgets.keyboard.press("Enter")  # the same cell by the keyboard: empty again
     sync_api.expect(verdict).to_contain_text("valid")
     widgets.locator(f"{inside} .widget-toggle-button", has_text="wall").click()
-    wall = next(i for i in range(10, 70) if "wall" in cells.nth(i).get_attribute("title") and i % 9 not in (0, 8))
+    wall = next(
+        i
+        for i in range(10, 70)
+        if "wall" in cells.nth(i).get_attribute("title") and i % 9 not in (0, 8)
+    )
     cells.nth(wall).click()
-    sync_api.expect(cells.nth(wall)).to_have_attribute("title", f"row {wall // 9 + 1}, column {wall % 9 + 1}: free")
+    sync_api.expect(cells.nth(wall)).to_have_attribute(
+        "title", f"row {wall // 9 + 1}, column {wall % 9 + 1}: free"
+    )
     think.click()
-    wait_for(widgets, inside, "51 of 81 cells given")  # one wall less than the puzzle that stood there
+    # one wall less than the puzzle that stood there
+    wait_for(widgets, inside, "51 of 81 cells given")
     widgets.locator(f"{inside} .trm-slider .noUi-handle").focus()
     widgets.keyboard.press("End")
     for view, calls in enumerate((24, 96)):
@@ -300,18 +367,21 @@ def test_a_maze_is_drawn_judged_and_solved(widgets):
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 @pytest.mark.parametrize("width", [1280, 900])
 def test_nothing_is_clipped_and_the_console_is_silent(widgets, width, theme):
-    widgets.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-    widgets.set_viewport_size({"width": width, "height": 2400})  # so that a screenshot holds all of a widget
+    widgets.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    # so that a screenshot holds all of a widget
+    widgets.set_viewport_size({"width": width, "height": 2400})
     widgets.wait_for_timeout(1000)  # the theme's style sheet
     for inside in (".sudoku", ".large", ".maze"):
         box = widgets.locator(inside)
         box.scroll_into_view_if_needed()
         out = widgets.evaluate(
-            "inside => { const box = document.querySelector(inside);"
-            "const edge = box.closest('.jp-OutputArea').getBoundingClientRect().right;"
-            "const parts = 'svg, button, select, textarea, [data-part=text], .trm-slider';"
-            "return [...box.querySelectorAll(parts)]"
-            ".filter(e => e.getBoundingClientRect().right > edge + 1).map(e => e.outerHTML.slice(0, 80)) }",
+            "inside => { const box = document.querySelector(inside);const edge ="
+            " box.closest('.jp-OutputArea').getBoundingClientRect().right;const parts = 'svg,"
+            " button, select, textarea, [data-part=text], .trm-slider';return"
+            " [...box.querySelectorAll(parts)].filter(e => e.getBoundingClientRect().right > edge +"
+            " 1).map(e => e.outerHTML.slice(0, 80)) }",
             inside,
         )
         assert out == []

@@ -1,4 +1,6 @@
-"""Reliability bins and the calibration error, by hand and for claims that are true by construction."""
+"""Reliability bins and the calibration error, by hand and for claims that are true by
+construction.
+"""
 
 import pytest
 import torch
@@ -7,7 +9,10 @@ from trm_minimal.lab.studies.calibration import Bin, calibration_error, reliabil
 
 
 def test_bins_by_hand():
-    p, right = torch.tensor([0.05, 0.15, 0.55, 0.45, 1.0]), torch.tensor([False, True, True, False, True])
+    p, right = (
+        torch.tensor([0.05, 0.15, 0.55, 0.45, 1.0]),
+        torch.tensor([False, True, True, False, True]),
+    )
     low, middle, high = reliability(p, right, bins=3)
     assert (low.low, low.high, low.count, low.right) == (0, pytest.approx(1 / 3), 2, 1)
     assert low.claimed == pytest.approx(0.1)

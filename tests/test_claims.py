@@ -45,7 +45,9 @@ def said(key: str, parity: dict, recall: dict) -> str:
 
 LOST, NEARLY, WILD = record(0.5), record(0.98), record(0.5, loss=30.0)
 UNGATED = {
-    name.replace("-", "_").replace(".", "_"): LOST for name in NAMES if "gated" not in name and name != "one-pass"
+    name.replace("-", "_").replace(".", "_"): LOST
+    for name in NAMES
+    if "gated" not in name and name != "one-pass"
 }
 GONE = record(0.0, diverged="the loss of step 3 is nan")
 WILD_B, WILD_E = {"B_skips": WILD}, {"E_scale_1": WILD}
@@ -140,9 +142,16 @@ def test_the_best_rate_is_each_attempts_own_and_two_seeds_are_no_claim():
             best = variant.endswith("@0.003")
             records[variant, seed] = record(1.0 if best else 0.4, loss=0.1 if best else 0.6)
     found = claims.outcomes(records)["G-gated-open"]
-    assert found.rate == "0.003" and found.exact == dict.fromkeys(range(5), 1.0) and str(found) == "passes"
+    assert (
+        found.rate == "0.003"
+        and found.exact == dict.fromkeys(range(5), 1.0)
+        and str(found) == "passes"
+    )
     few = {key: value for key, value in records.items() if key[1] < 2}
-    assert not claims.outcomes(few)["G-gated-open"].passes and not claims.outcomes(few)["G-gated-open"].fails
+    assert (
+        not claims.outcomes(few)["G-gated-open"].passes
+        and not claims.outcomes(few)["G-gated-open"].fails
+    )
     for key in ("G", "B", "C", "cut", "decay", "positions"):
         assert said(key, few, few) == "too few seeds"
     assert said("D", records, few) == "too few seeds"
@@ -170,7 +179,9 @@ def test_the_control_of_running_parity_has_more_seeds_at_its_best_rate():
         best_rates(sweeps.read("running_parity"), stability.TRIAL_SEEDS),
     )
     rate = best["one-pass"].partition("@")[2]
-    assert {f"one-pass@{rate}", f"one-pass-equal-calls@{rate}"} < {variant for variant, _ in sweep.more_cells}
+    assert {f"one-pass@{rate}", f"one-pass-equal-calls@{rate}"} < {
+        variant for variant, _ in sweep.more_cells
+    }
 
 
 @pytest.mark.parametrize(
@@ -183,4 +194,6 @@ def test_the_chosen_rates_are_what_the_trial_runs_say(name, chosen):
     if len(records) < len(sweep.variants) * len(stability.TRIAL_SEEDS):
         assert not chosen, f"{name}: rates are chosen, but the trial runs are not all there"
     else:
-        assert {k: f"{k}@{rate:g}" for k, rate in chosen.items()} == best_rates(records, stability.TRIAL_SEEDS)
+        assert {k: f"{k}@{rate:g}" for k, rate in chosen.items()} == best_rates(
+            records, stability.TRIAL_SEEDS
+        )

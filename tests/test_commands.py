@@ -133,11 +133,23 @@ def spoil(path: Path, change) -> None:
         (lambda tensors, facts: facts.update(kind="weights"), "with another kind;"),
         (lambda tensors, facts: tensors.pop("carry/y"), "is no whole training state"),
         (lambda tensors, facts: tensors.pop("generator/data"), "is no whole training state"),
-        (lambda tensors, facts: tensors.pop("optimizer/0/exp_avg"), "lacks a moment of the optimizer"),
+        (
+            lambda tensors, facts: tensors.pop("optimizer/0/exp_avg"),
+            "lacks a moment of the optimizer",
+        ),
         (lambda tensors, facts: tensors.update({"optimizer/1/step": torch.ones(3)}), "of weight 1"),
-        (lambda tensors, facts: tensors.update({"optimizer/1/step": torch.tensor(True)}), "weight 1"),
-        (lambda tensors, facts: tensors.update({"carry/halted": torch.ones(16)}), "carry/halted is"),
-        (lambda tensors, facts: tensors.update({"carry/ids": torch.ones(3).long()}), "carry/ids is"),
+        (
+            lambda tensors, facts: tensors.update({"optimizer/1/step": torch.tensor(True)}),
+            "weight 1",
+        ),
+        (
+            lambda tensors, facts: tensors.update({"carry/halted": torch.ones(16)}),
+            "carry/halted is",
+        ),
+        (
+            lambda tensors, facts: tensors.update({"carry/ids": torch.ones(3).long()}),
+            "carry/ids is",
+        ),
         (lambda tensors, facts: facts.update(curve=[[]]), "a row of the curve is incomplete"),
         (lambda tensors, facts: facts.update(curve=[]), "is a finished run without a curve"),
         (lambda tensors, facts: tensors["ema/tokens_VD"].fill_(torch.nan), "not all finite floats"),

@@ -24,7 +24,9 @@ def record(exact: float, *, loss=0.5, diverged=None, n=1, T=2, rows=(), seconds=
 
 
 def test_a_paired_difference_by_hand():
-    """Differences 0.1, 0.2, 0.3: mean 0.2, standard error 0.1 / sqrt(3), Student's quantile for two degrees 4.303."""
+    """Differences 0.1, 0.2, 0.3: mean 0.2, standard error 0.1 / sqrt(3), Student's quantile for two
+    degrees 4.303.
+    """
     found = paired({0: 0.6, 1: 0.7, 2: 0.8, 9: 0.0}, {0: 0.5, 1: 0.5, 2: 0.5, 7: 1.0})
     half = 4.302653 * 0.1 / math.sqrt(3)
     assert found == pytest.approx((0.2, 0.2 - half, 0.2 + half, 3), abs=1e-5)
@@ -64,7 +66,8 @@ BASE = shares(0.5, (0.0,) * 3)
         (shares(0.2), shares(0.0, (0.0,) * 3), {}, "better"),  # one of the two has begun
         (shares(0.8), BASE, {"move": 0.1}, "time to learn only"),
         (shares(0.8), BASE, {"move": 0.05}, "better"),
-        # The yardstick: a rate that does as much, less, unsurely less, and one that does the contrary.
+        # The yardstick: a rate that does as much, less, unsurely less, and one that does the
+        # contrary.
         (shares(0.8), BASE, {"shifts": {"half-rate": shares(0.29, (0.02, 0.0, 0.0))}}, "no claim"),
         (shares(0.8), BASE, {"shifts": {"half-rate": shares(0.1)}}, "better"),
         (shares(0.8), BASE, {"shifts": {"half-rate": shares(0.1, NOISY)}}, "no claim"),
@@ -73,7 +76,7 @@ BASE = shares(0.5, (0.0,) * 3)
         (shares(0.2), BASE, {"earlier": Difference(0.1, -0.4, 0.6, 3)}, "depends on the reading"),
         (shares(0.2), BASE, {"earlier": Difference(-0.1, -0.4, 0.2, 3)}, "worse"),
     ],
-)  # fmt: skip
+)
 def test_the_rule_gives_every_verdict(ours, theirs, more, word):
     assert weigh(ours, theirs, **more).word == word
     assert word in compare.WORDS
@@ -90,7 +93,7 @@ def in_a_sweep(**variants) -> compare.Records:
         (name.replace("_", "-"), seed): run
         for name, runs in variants.items()
         for seed, run in runs.items()
-    }  # fmt: skip
+    }
 
 
 def test_a_variant_is_judged_from_its_records():
@@ -114,7 +117,9 @@ def test_a_variant_is_judged_from_its_records():
     low, lower = climbing(0.3, 0.3, 0.31, 0.29), climbing(0.02, 0.02, 0.03, 0.01)
     both = in_a_sweep(baseline=ahead, half_rate=still, a=lower, b=low)
     assert judge(both, "a", "b").word == "no claim"
-    assert judge(both | in_a_sweep(half_rate=climbing(0.7, 0.7, 0.71, 0.72)), "a", "b").word == "worse"
+    assert (
+        judge(both | in_a_sweep(half_rate=climbing(0.7, 0.7, 0.71, 0.72)), "a", "b").word == "worse"
+    )
     assert judge(in_a_sweep(a=ahead), "a").word == "too few seeds"
 
 
@@ -151,15 +156,24 @@ def test_equal_compute_reads_both_where_the_cheaper_run_ends():
 
 def test_the_best_rate_is_that_of_the_lowest_last_loss_over_the_trial_seeds():
     records = {
-        ("a@0.001", 0): record(0.9, loss=0.3), ("a@0.001", 1): record(0.9, loss=0.5), ("a@0.001", 2): record(0, loss=9),
-        ("a@0.01", 0): record(0.5, loss=0.1), ("a@0.01", 1): record(0.5, loss=0.2),
+        ("a@0.001", 0): record(0.9, loss=0.3),
+        ("a@0.001", 1): record(0.9, loss=0.5),
+        ("a@0.001", 2): record(0, loss=9),
+        ("a@0.01", 0): record(0.5, loss=0.1),
+        ("a@0.01", 1): record(0.5, loss=0.2),
         ("b@0.1", 0): record(0.5, diverged="x"),
         ("b@0.2", 0): record(0.5, loss=7.0),
-    }  # fmt: skip
+    }
     assert best_rates(records, seeds=(0, 1)) == {"a": "a@0.01", "b": "b@0.2"}
-    assert best_rates(records | {("a@0.01", 1): record(0, diverged="x")}, seeds=(0, 1))["a"] == "a@0.001"
+    assert (
+        best_rates(records | {("a@0.01", 1): record(0, diverged="x")}, seeds=(0, 1))["a"]
+        == "a@0.001"
+    )
 
 
 def test_spread_and_core_hours():
-    assert compare.spread([0.1, 0.2, 0.3]) == "0.200 (0.100)" and compare.spread([0.1, 0.2]) == "0.100, 0.200"
+    assert (
+        compare.spread([0.1, 0.2, 0.3]) == "0.200 (0.100)"
+        and compare.spread([0.1, 0.2]) == "0.100, 0.200"
+    )
     assert compare.core_hours([record(0), record(0)]) == 2.0

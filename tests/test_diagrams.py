@@ -1,4 +1,6 @@
-"""Diagrams: each call is drawn once, cells and bars are the data, texts fit, and the sentence says the picture."""
+"""Diagrams: each call is drawn once, cells and bars are the data, texts fit, and the sentence says
+the picture.
+"""
 
 import ast
 import inspect
@@ -37,7 +39,11 @@ def tape(n: int, T: int, grad_rounds: int) -> list[bool]:
 
 def variants(n: int, T: int) -> dict[str, list[bool]]:
     one_step = [i >= T * (n + 1) - 2 for i in range(T * (n + 1))]
-    return {"1-step (HRM)": one_step, "last round (TRM)": tape(n, T, 1), "all rounds": tape(n, T, T)}
+    return {
+        "1-step (HRM)": one_step,
+        "last round (TRM)": tape(n, T, 1),
+        "all rounds": tape(n, T, T),
+    }
 
 
 def played(S: int, B: int, share: float = 0.3):
@@ -52,9 +58,14 @@ def played(S: int, B: int, share: float = 0.3):
 
 
 PICTURES = {f"round {n}": (round_of_calls, n) for n in (1, 2, 4, 6, 7, 30)}
-PICTURES |= {f"loops {n} {T}": (three_loops, n, T, N_sup) for (n, T), N_sup in zip(DEPTHS, (16, 2, 4, 1), strict=True)}
+PICTURES |= {
+    f"loops {n} {T}": (three_loops, n, T, N_sup)
+    for (n, T), N_sup in zip(DEPTHS, (16, 2, 4, 1), strict=True)
+}
 PICTURES |= {f"gradient {n} {T}": (gradient_calls, n, T, variants(n, T)) for n, T in DEPTHS}
-PICTURES |= {f"slots {S} {B}": (slots, *played(S, B)) for S, B in ((1, 1), (8, 3), (16, 6), (20, 6))}
+PICTURES |= {
+    f"slots {S} {B}": (slots, *played(S, B)) for S, B in ((1, 1), (8, 3), (16, 6), (20, 6))
+}
 
 
 def draw(function, *arguments):
@@ -93,10 +104,14 @@ def test_texts_fit_on_the_page_and_keep_apart(picture):
 def test_wires_and_patches_stay_on_the_page_and_off_the_texts(picture):
     _, figure, ax, _ = picture
     lines = [line for line in ax.lines if line.get_marker() == "None"]
-    edges = [artist.get_path().transformed(artist.get_transform()) for artist in (*lines, *ax.patches)]
+    edges = [
+        artist.get_path().transformed(artist.get_transform()) for artist in (*lines, *ax.patches)
+    ]
     for artist in (*ax.patches, *ax.lines):
         box = artist.get_window_extent()
-        assert box.x0 >= 9 and box.y0 >= 9 and box.x1 <= 791 and box.y1 <= figure.bbox.y1 - 9, artist
+        assert box.x0 >= 9 and box.y0 >= 9 and box.x1 <= 791 and box.y1 <= figure.bbox.y1 - 9, (
+            artist
+        )
     for text in ax.texts:  # it lies in a box or outside it, never across its edge
         box = text.get_window_extent()
         assert not [path for path in edges if path.intersects_bbox(box, filled=False)], text
@@ -119,7 +134,15 @@ def test_a_round_draws_each_call_once_and_says_what_goes_in(n):
     boxes = [text for text in texts(ax) if text.startswith("net")]
     assert boxes == [f"net\ncall {call}" for call in shown]
     assert len(patches(ax, "z call")) == len(shown) - 1 and len(patches(ax, "y call")) == 1
-    assert len({(p.get_width(), p.get_height(), p.get_facecolor()) for p in patches(ax, "z call", "y call")}) == 1
+    assert (
+        len(
+            {
+                (p.get_width(), p.get_height(), p.get_facecolor())
+                for p in patches(ax, "z call", "y call")
+            }
+        )
+        == 1
+    )
     count = Counter(texts(ax))
     assert count["x + y"] == len(shown) - 1 and count["no x"] == 1 and count["..."] == (n > 6)
     assert f"{n + 1} calls of one net" in said and f"call {n + 1} takes y and z, but no x" in said
@@ -132,16 +155,30 @@ def test_x_reaches_every_call_on_z_and_not_the_call_on_y(n):
     """In a round nothing in the colour of x lies right of the last call on z."""
     _, ax, _ = draw(round_of_calls, n)
     (y_call,), z_calls = patches(ax, "y call"), patches(ax, "z call")
-    lines = [line for line in ax.lines if line.get_color() == LOOKS["x"].colour and line.get_marker() == "v"]
+    lines = [
+        line
+        for line in ax.lines
+        if line.get_color() == LOOKS["x"].colour and line.get_marker() == "v"
+    ]
     ends = [float(line.get_xdata()[0]) for line in lines]
     assert ends == pytest.approx([box.get_x() + box.get_width() / 2 for box in z_calls])
-    of_x = [line for line in ax.lines if line.get_color() == LOOKS["x"].colour and line.get_lw() == 2]
+    of_x = [
+        line for line in ax.lines if line.get_color() == LOOKS["x"].colour and line.get_lw() == 2
+    ]
     assert max(max(line.get_xdata()) for line in of_x) < y_call.get_x()
-    of_y = [line for line in ax.lines if line.get_color() == LOOKS["y"].colour and line.get_marker() == "v"]
-    assert any(y_call.get_x() < line.get_xdata()[0] < y_call.get_x() + y_call.get_width() for line in of_y)
+    of_y = [
+        line
+        for line in ax.lines
+        if line.get_color() == LOOKS["y"].colour and line.get_marker() == "v"
+    ]
+    assert any(
+        y_call.get_x() < line.get_xdata()[0] < y_call.get_x() + y_call.get_width() for line in of_y
+    )
 
 
-@pytest.mark.parametrize(("n", "T", "N_sup"), [(6, 3, 16), (2, 2, 4), (4, 3, 2), (1, 1, 1), (10, 5, 100)])
+@pytest.mark.parametrize(
+    ("n", "T", "N_sup"), [(6, 3, 16), (2, 2, 4), (4, 3, 2), (1, 1, 1), (10, 5, 100)]
+)
 def test_the_loops_draw_each_call_of_a_supervision_step_once(n, T, N_sup):
     _, ax, said = draw(three_loops, n, T, N_sup)
     assert len(patches(ax, "z call")) == T * n and len(patches(ax, "y call")) == T
@@ -151,7 +188,10 @@ def test_the_loops_draw_each_call_of_a_supervision_step_once(n, T, N_sup):
     sums = f"T (n + 1) = {T} × {n + 1} = {total} calls in a supervision step, "
     sums += f"at most {N_sup} × {total} = {N_sup * total} for a puzzle"
     assert sums in texts(ax) and sums in said
-    assert re.search(rf"N_sup = {N_sup} supervision steps?\b.* T = {T} rounds?;.* n = {n} calls? on z, 1 on y", said)
+    assert re.search(
+        rf"N_sup = {N_sup} supervision steps?\b.* T = {T} rounds?;.* n = {n} calls? on z, 1 on y",
+        said,
+    )
     shown = " ".join(texts(ax)).replace("\n", " ")
     for word in ("embed x anew", "detach y and z", "optimizer step", "loss"):
         assert shown.count(word) == 1, word
@@ -161,7 +201,9 @@ def test_the_loops_draw_each_call_of_a_supervision_step_once(n, T, N_sup):
 
 
 def filled(ax, rows: int) -> np.ndarray:
-    """Bool [rows, calls], read from the picture: cells that are not white; the sign must say the same."""
+    """Bool [rows, calls], read from the picture: cells that are not white; the sign must say the
+    same.
+    """
     cells = patches(ax, "z call", "y call")
     cells = sorted(cells, key=lambda cell: (round(cell.get_y(), 3), cell.get_x()))
     signs = [text.get_position() for text in ax.texts if text.get_text() == "∇"]
@@ -193,11 +235,16 @@ def test_gradient_cells_are_the_bools_given(n, T):
 
 def test_a_changed_bool_changes_the_cell_the_share_and_the_sentence():
     given = variants(2, 2)
-    before, changed = draw(gradient_calls, 2, 2, given), {**given, "all rounds": [True, False, True, True, True, True]}
+    before, changed = (
+        draw(gradient_calls, 2, 2, given),
+        {**given, "all rounds": [True, False, True, True, True, True]},
+    )
     after = draw(gradient_calls, 2, 2, changed)
     differ = filled(before[1], 3) != filled(after[1], 3)
     assert np.argwhere(differ).tolist() == [[2, 1]]
-    assert "all rounds, 6 of 6 (1 to 6)" in before[2] and "all rounds, 5 of 6 (1, 3 to 6)" in after[2]
+    assert (
+        "all rounds, 6 of 6 (1 to 6)" in before[2] and "all rounds, 5 of 6 (1, 3 to 6)" in after[2]
+    )
     assert "none, 0 of 6." in draw(gradient_calls, 2, 2, {"none": np.zeros(6)})[2]
     assert draw(gradient_calls, 2, 2, {"a": torch.ones(6) > 0})[2].endswith("a, 6 of 6 (1 to 6).")
 
@@ -241,7 +288,9 @@ def test_a_slot_numbers_its_own_steps_and_a_puzzle_keeps_its_letter():
     _, ax, said = draw(slots, torch.tensor(puzzle_SB), torch.tensor(halted_SB))
     rows = {}
     for text in ax.texts:
-        rows.setdefault(round(text.get_position()[1], 2), []).append((text.get_position()[0], text.get_text()))
+        rows.setdefault(round(text.get_position()[1], 2), []).append(
+            (text.get_position()[0], text.get_text())
+        )
     lines = [" ".join(text for _, text in sorted(row)) for _, row in sorted(rows.items())]
     assert lines[:3] == ["optimizer step 1 2 3 4", "slot 1 A1 2 C1 C1 ...", "slot 2 B1 A1 2 3"]
     assert said.endswith("slot 1: A 2, C 1, C 1 and on; slot 2: B 1, A 3.")
@@ -258,16 +307,28 @@ def test_a_slot_numbers_its_own_steps_and_a_puzzle_keeps_its_letter():
         ("21 calls of a round get 0.11 inches each", three_loops, (20, 3, 16)),
         ("T is 0: it must be 1 or more", gradient_calls, (6, 0, {"a": []})),
         ("variants is 0: it must be 1 or more", gradient_calls, (6, 3, {})),
-        ("a has 5 bools, but n = 2 and T = 2 make 6 calls", gradient_calls, (2, 2, {"b": [True] * 6, "a": [True] * 5})),
+        (
+            "a has 5 bools, but n = 2 and T = 2 make 6 calls",
+            gradient_calls,
+            (2, 2, {"b": [True] * 6, "a": [True] * 5}),
+        ),
         ("7 calls of a round get 0.04 inches each", gradient_calls, (6, 16, {"a": [True] * 112})),
-        (r"puzzles \(2, 3\) and halts \(2, 2\) must both be", slots, (np.ones((2, 3)), np.ones((2, 2)))),
+        (
+            r"puzzles \(2, 3\) and halts \(2, 2\) must both be",
+            slots,
+            (np.ones((2, 3)), np.ones((2, 2))),
+        ),
         (r"puzzles \(2,\) and halts \(2,\) must both be", slots, (np.ones(2), np.ones(2))),
         ("steps is 0: it must be 1 or more", slots, (np.ones((0, 3)), np.ones((0, 3)))),
         ("21 steps of 1 puzzles", slots, (np.ones((21, 3)), np.zeros((21, 3)))),
         ("1 steps of 53 puzzles", slots, (np.arange(53)[None], np.zeros((1, 53)))),
-        ("a puzzle changes in a slot that has not halted", slots, ([[1, 2], [1, 3]], [[True, False], [False, False]])),
+        (
+            "a puzzle changes in a slot that has not halted",
+            slots,
+            ([[1, 2], [1, 3]], [[True, False], [False, False]]),
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_refused_in_one_sentence(message, function, arguments):
     with pytest.raises(ValueError, match=message) as refusal:
         function(Figure(), *arguments)
@@ -277,5 +338,10 @@ def test_bad_input_is_refused_in_one_sentence(message, function, arguments):
 def test_nothing_imports_pyplot():
     nodes = list(ast.walk(ast.parse(inspect.getsource(diagrams))))
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    modules += [f"{n.module}.{alias.name}" for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names]
+    modules += [
+        f"{n.module}.{alias.name}"
+        for n in nodes
+        if isinstance(n, ast.ImportFrom)
+        for alias in n.names
+    ]
     assert modules and not [name for name in modules if "pyplot" in name or "pylab" in name]

@@ -1,4 +1,6 @@
-"""Scores by hand on small tensors; and `answer` is deep supervision, whatever the batch, and touches nothing."""
+"""Scores by hand on small tensors; and `answer` is deep supervision, whatever the batch, and
+touches nothing.
+"""
 
 import math
 import subprocess
@@ -9,7 +11,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from trm_minimal.evaluate import Answers, answer, cells_by_step, copy_baseline, early_exit, exact_by_step
+from trm_minimal.evaluate import (
+    Answers,
+    answer,
+    cells_by_step,
+    copy_baseline,
+    early_exit,
+    exact_by_step,
+)
 from trm_minimal.lab.records.score import exact_accuracy, interval, summary
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.model import TinyRecursiveModel
@@ -23,8 +32,13 @@ ANSWERS = Answers(  # two steps of three puzzles of two cells
 
 
 def test_exact_and_cells_by_hand():
-    assert exact_by_step(ANSWERS, LABELS_NL).tolist() == [[True, False, False], [False, True, False]]
-    assert_close(cells_by_step(ANSWERS, LABELS_NL), torch.tensor([3 / 6, 4 / 6], dtype=torch.float64))
+    assert exact_by_step(ANSWERS, LABELS_NL).tolist() == [
+        [True, False, False],
+        [False, True, False],
+    ]
+    assert_close(
+        cells_by_step(ANSWERS, LABELS_NL), torch.tensor([3 / 6, 4 / 6], dtype=torch.float64)
+    )
 
 
 def test_copy_baseline_by_hand():
@@ -35,7 +49,8 @@ def test_copy_baseline_by_hand():
 
 def test_early_exit_takes_the_answer_of_the_first_sure_step_and_else_of_the_last():
     q_before = ANSWERS.q_SN.clone()
-    assert early_exit(ANSWERS, LABELS_NL) == pytest.approx((2 / 3, (1 + 2 + 2) / 3))  # right at 1, at 2, never
+    # right at 1, at 2, never
+    assert early_exit(ANSWERS, LABELS_NL) == pytest.approx((2 / 3, (1 + 2 + 2) / 3))
     assert torch.equal(ANSWERS.q_SN, q_before)
     sure = ANSWERS._replace(q_SN=torch.ones(2, 3))
     assert early_exit(sure, LABELS_NL) == pytest.approx((1 / 3, 1.0))
@@ -44,9 +59,14 @@ def test_early_exit_takes_the_answer_of_the_first_sure_step_and_else_of_the_last
 
 
 def test_the_interval_is_wilsons():
-    for successes, n, low, high in ((0, 10, 0.0, 0.2775), (1, 10, 0.0179, 0.4042), (81, 263, 0.2553, 0.3662)):
+    for successes, n, low, high in (
+        (0, 10, 0.0, 0.2775),
+        (1, 10, 0.0179, 0.4042),
+        (81, 263, 0.2553, 0.3662),
+    ):
         assert interval(successes, n) == pytest.approx((low, high), abs=5e-5)
-    for successes, n in ((1, 7), (50, 100), (999, 1000)):  # its ends are z standard errors, of their own, away
+    # its ends are z standard errors, of their own, away
+    for successes, n in ((1, 7), (50, 100), (999, 1000)):
         for end in interval(successes, n):
             assert abs(successes / n - end) == pytest.approx(1.96 * math.sqrt(end * (1 - end) / n))
     assert interval(10, 10)[1] == 1.0 and interval(0, 10)[0] == 0.0
@@ -60,8 +80,15 @@ def test_a_summary_counts_flags():
         "early_exit": {"exact": 0.5, "mean_steps": 1.5},
     }
     found = summary(scored)
-    assert (found["n"], found["exact"], found["any_solution"], found["cells"]) == (4, 0.5, 0.75, 0.75)
-    assert found["exact_by_step"] == [0.0, 0.5] == [exact_accuracy(scored, 0), exact_accuracy(scored)]
+    assert (found["n"], found["exact"], found["any_solution"], found["cells"]) == (
+        4,
+        0.5,
+        0.75,
+        0.75,
+    )
+    assert (
+        found["exact_by_step"] == [0.0, 0.5] == [exact_accuracy(scored, 0), exact_accuracy(scored)]
+    )
     assert found["exact_95"] == interval(2, 4) and found["cells_by_step"] == [0.5, 0.75]
 
 
@@ -81,9 +108,12 @@ def test_answer_is_deep_supervision(model, inputs_NL):
     with torch.no_grad():
         steps = list(model.deep_supervision(inputs_NL.long(), 3, 2, 2))
     assert answers.tokens_SNL.shape == (3, 11, 16) and answers.tokens_SNL.dtype == torch.uint8
-    assert torch.equal(answers.tokens_SNL, torch.stack([step.logits.argmax(-1) for step in steps]).to(torch.uint8))
+    assert torch.equal(
+        answers.tokens_SNL, torch.stack([step.logits.argmax(-1) for step in steps]).to(torch.uint8)
+    )
     assert_close(answers.q_SN, torch.stack([step.q for step in steps]))
-    assert not torch.equal(answers.tokens_SNL[0], answers.tokens_SNL[2])  # the steps are not all the same one
+    # the steps are not all the same one
+    assert not torch.equal(answers.tokens_SNL[0], answers.tokens_SNL[2])
 
 
 def test_answer_does_not_depend_on_the_batch(model, inputs_NL):
@@ -101,7 +131,9 @@ def test_answer_leaves_the_model_and_the_global_generator_as_they_were(model, in
     before = torch.random.get_rng_state()
     answer(model, inputs_NL, 2, Depth(1, 2))
     assert torch.equal(before, torch.random.get_rng_state())
-    assert model.training is training and all(module.training is training for module in model.modules())
+    assert model.training is training and all(
+        module.training is training for module in model.modules()
+    )
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
     assert all(weight.grad is None and weight.requires_grad for weight in model.parameters())
 

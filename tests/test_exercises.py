@@ -1,4 +1,5 @@
-"""Each exercise: the stub counts as not attempted, every right answer passes, every mistake gets its own message.
+"""Each exercise: the stub counts as not attempted, every right answer passes, every mistake gets
+its own message.
 
 A checker that says yes to all, or no to all, is planted at the end and must turn these tests red.
 """
@@ -62,7 +63,11 @@ def test_every_solution_belongs_to_an_exercise_and_only_code_has_one():
 
 
 def complaints_about_code(task, right) -> list[str]:
-    found = [f"{answer.__name__} is refused: {verdict(task, answer)}" for answer in right if verdict(task, answer)]
+    found = [
+        f"{answer.__name__} is refused: {verdict(task, answer)}"
+        for answer in right
+        if verdict(task, answer)
+    ]
     said = {wrong.__name__: verdict(task, wrong) for wrong in task.wrong}
     found += [f"{name} is accepted" for name, message in said.items() if message is None]
     found += [
@@ -81,13 +86,17 @@ def test_right_answers_pass_and_each_mistake_has_its_own_message(task):
     words = list(task.wrong.values())
     assert len(set(words)) == len(words), "two mistakes share their message"
     said = [message_of(task, wrong) for wrong in task.wrong]
-    for i, message in enumerate(said):  # the words of one mistake do not stand in the message of another
+    # the words of one mistake do not stand in the message of another
+    for i, message in enumerate(said):
         assert [other for other in words if other in message] == [words[i]]
 
 
 @pytest.mark.parametrize("task", CODE, ids=number)
 def test_right_answers_differ_in_more_than_layout_and_the_package_is_one(task):
-    shapes = {shape_of(re.sub(r"def \w+", "def f", source_of(answer), count=1)) for answer in right_answers(task)}
+    shapes = {
+        shape_of(re.sub(r"def \w+", "def f", source_of(answer), count=1))
+        for answer in right_answers(task)
+    }
     assert len(shapes) == len(right_answers(task))
     assert verdict(task, task.package) is None
     assert task.package.__name__ == task.name or task.kind != "implement"
@@ -96,7 +105,9 @@ def test_right_answers_differ_in_more_than_layout_and_the_package_is_one(task):
 @pytest.mark.parametrize("task", CODE, ids=number)
 def test_the_stub_is_no_attempt_and_no_answer(task):
     assert not task.attempted(task.stub)
-    assert task.attempted(task.package) and all(task.attempted(answer) for answer in right_answers(task))
+    assert task.attempted(task.package) and all(
+        task.attempted(answer) for answer in right_answers(task)
+    )
     assert verdict(task, task.stub) is not None
     assert verdict(task, None) is not None and "must be a function" in verdict(task, 3)
 
@@ -114,8 +125,16 @@ def test_one_letter_is_right_and_each_other_has_its_own_answer(task):
     assert verdict(task, task.right) is None
     assert verdict(task, f" {task.right.upper()}) ") is None
     said = [verdict(task, letter) for letter in task.options if letter != task.right]
-    assert len(said) >= 3 and None not in said and len(set(task.verdicts.values())) == len(task.options)
-    assert "none of the letters" in verdict(task, "z") and not task.attempted("?") and task.attempted(task.right)
+    assert (
+        len(said) >= 3
+        and None not in said
+        and len(set(task.verdicts.values())) == len(task.options)
+    )
+    assert (
+        "none of the letters" in verdict(task, "z")
+        and not task.attempted("?")
+        and task.attempted(task.right)
+    )
     assert list(task.options) == sorted(task.options) == sorted(task.verdicts)
 
 
@@ -129,14 +148,19 @@ def test_an_exercise_says_what_a_teacher_needs(task):
     assert len(task.hints) >= 3 and len(set(task.hints)) == len(task.hints)
     assert 15 <= len(re.findall(r"[^\W\d_]+", task.statement)) <= 160, "a statement is short"
     assert not isinstance(task, Choice) or task.kind in ("read the curve", "predict")
-    assert task.stub_source().count("\n") < 25 and max(map(len, task.stub_source().splitlines())) <= 100
+    assert (
+        task.stub_source().count("\n") < 25
+        and max(map(len, task.stub_source().splitlines())) <= 100
+    )
 
 
 def test_names_are_used_once():
     assert max(Counter(task.name for task in EXERCISES.values()).values()) == 1
 
 
-@pytest.mark.parametrize("source", [path for path in NOTEBOOKS if path.stem[:2] != "00"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "source", [path for path in NOTEBOOKS if path.stem[:2] != "00"], ids=lambda path: path.stem
+)
 def test_every_notebook_has_three_exercises_of_the_wanted_kinds(source):
     marked = re.findall(r"^# <!-- exercise (\S+) -->$", source.read_text(encoding="utf-8"), re.M)
     mine = [number for number in EXERCISES if int(number.split(".")[0]) == int(source.stem[:2])]
@@ -165,9 +189,13 @@ def test_a_right_answer_is_kept_and_a_later_notebook_goes_on_with_it(folder, cap
     assert yours("3.1") is recursion.latent_recursion
     check("3.1", right_answers(TASK)[1])
     mine = yours("3.1")
-    assert mine is not recursion.latent_recursion and mine.__code__.co_filename.startswith(str(folder))
+    assert mine is not recursion.latent_recursion and mine.__code__.co_filename.startswith(
+        str(folder)
+    )
     assert verdict(TASK, mine) is None
-    assert [line for line in capsys.readouterr().out.splitlines() if "latent_recursion: " in line] == [
+    assert [
+        line for line in capsys.readouterr().out.splitlines() if "latent_recursion: " in line
+    ] == [
         "3.1 latent_recursion: the package's",
         "3.1 latent_recursion: yours",
     ]
@@ -195,7 +223,9 @@ def test_an_answer_that_leans_on_its_notebook_is_right_but_not_kept(folder, caps
     assert "It uses ELSEWHERE from elsewhere" in capsys.readouterr().out and not folder.exists()
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing_but_the_keeping(tmp_path, monkeypatch, capsys):
+def test_a_folder_that_cannot_be_written_costs_nothing_but_the_keeping(
+    tmp_path, monkeypatch, capsys
+):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TRM_ANSWERS", str(tmp_path / "file" / "answers"))
     answer = right_answers(TASK)[0]
@@ -209,13 +239,20 @@ def test_hints_climb_and_the_last_names_the_solution(capsys):
     hint("3.1", len(TASK.hints))
     solution("3.1")
     out = capsys.readouterr().out
-    assert TASK.hints[0] in out and 'hint("3.1", 2)' in out and TASK.hints[-1] in out and 'solution("3.1")' in out
+    assert (
+        TASK.hints[0] in out
+        and 'hint("3.1", 2)' in out
+        and TASK.hints[-1] in out
+        and 'solution("3.1")' in out
+    )
     assert out.endswith(source_of(right_answers(TASK)[0]) + "\n")
     with pytest.raises(BadInput, match="hints 1 to"):
         hint("3.1", 9)
 
 
-@pytest.mark.parametrize("call", [lambda: check("9.9", None), lambda: hint("9.9"), lambda: yours("9.9")])
+@pytest.mark.parametrize(
+    "call", [lambda: check("9.9", None), lambda: hint("9.9"), lambda: yours("9.9")]
+)
 def test_an_unknown_number_is_refused_with_the_known_ones(call):
     with pytest.raises(BadInput, match=r"no exercise '9.9'; there are .*3\.1"):
         call()
@@ -278,5 +315,7 @@ def says_no(answer):
 @pytest.mark.parametrize("task", CODE, ids=number)
 def test_a_checker_that_always_says_yes_or_always_no_is_seen(task):
     right = right_answers(task)
-    assert len(complaints_about_code(replace(task, probe=lambda answer: None), right)) >= len(task.wrong)
+    assert len(complaints_about_code(replace(task, probe=lambda answer: None), right)) >= len(
+        task.wrong
+    )
     assert len(complaints_about_code(replace(task, probe=says_no), right)) >= len(right)

@@ -1,4 +1,6 @@
-"""Puzzle files: what is written is what is read, and what is foreign or broken is refused by name and place."""
+"""Puzzle files: what is written is what is read, and what is foreign or broken is refused by name
+and place.
+"""
 
 import json
 import os
@@ -109,7 +111,8 @@ def test_encode_is_the_index_of_each_character():
     assert files.encode([], SYMBOLS, "here").shape == (0, 0)
 
 
-@pytest.mark.parametrize("stranger", ["x", "_", "\0", "é", "♥", "\U0001f9e9"])  # _ is padding, no part of a puzzle
+# _ is padding, no part of a puzzle
+@pytest.mark.parametrize("stranger", ["x", "_", "\0", "é", "♥", "\U0001f9e9"])
 def test_encode_names_the_place_of_an_unknown_character(stranger):
     with pytest.raises(BadInput) as caught:
         files.encode(["#SG ", f"# {stranger}G", "xxxx"], SYMBOLS, "train.csv")
@@ -126,12 +129,22 @@ def test_built_round_trip(tmp_path):
     files.write_built(tmp_path, "train", puzzles, vocab_size=6, groups=[0, 2, 6])
     found, description = files.read_built(tmp_path, "train")
     assert same(found, puzzles) and found.inputs_NL.dtype == torch.uint8
-    assert description["seq_len"] == 4 and description["vocab_size"] == 6 and description["total_groups"] == 2
+    assert (
+        description["seq_len"] == 4
+        and description["vocab_size"] == 6
+        and description["total_groups"] == 2
+    )
     assert json.loads((tmp_path / "identifiers.json").read_text()) == ["<blank>"]
-    saved = {path.stem: np.load(path, allow_pickle=False) for path in (tmp_path / "train").glob("*.npy")}
-    assert saved["all__puzzle_indices"].tolist() == list(range(7)) and saved["all__group_indices"].tolist() == [0, 2, 6]
+    saved = {
+        path.stem: np.load(path, allow_pickle=False) for path in (tmp_path / "train").glob("*.npy")
+    }
+    assert saved["all__puzzle_indices"].tolist() == list(range(7)) and saved[
+        "all__group_indices"
+    ].tolist() == [0, 2, 6]
     assert {str(saved[f"all__{name}"].dtype) for name in ("inputs", "labels")} == {"uint8"}
-    assert {str(saved[f"all__puzzle_{name}"].dtype) for name in ("identifiers", "indices")} == {"int32"}
+    assert {str(saved[f"all__puzzle_{name}"].dtype) for name in ("identifiers", "indices")} == {
+        "int32"
+    }
 
 
 @pytest.mark.parametrize("name, vocab", [("maze-30x30-hard-1k", 6), ("sudoku-extreme-1k", 11)])
@@ -263,8 +276,11 @@ def test_an_archive_is_no_npy(tmp_path):
             files.read_built(tmp_path, "train")
 
 
-@pytest.mark.parametrize("shape", ["(10**30, 4)", f"({10**30}, 4)", f"({2**62}, 4)", f"({2**63 - 1}, 4)", "(True, 4)"])
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # in NumPy, on the way to its refusal
+@pytest.mark.parametrize(
+    "shape", ["(10**30, 4)", f"({10**30}, 4)", f"({2**62}, 4)", f"({2**63 - 1}, 4)", "(True, 4)"]
+)
+# in NumPy, on the way to its refusal
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 def test_a_npy_that_promises_too_much_is_refused(tmp_path, shape):
     files.write_built(tmp_path, "train", mazes(3), vocab_size=6)
     path = tmp_path / "train" / "all__inputs.npy"
@@ -325,9 +341,13 @@ def test_groups_cover_the_puzzles(tmp_path, groups):
     assert not (tmp_path / "train").exists()
 
 
-@pytest.mark.parametrize("count, held_out", [(1200, 100), (1000, 100), (990, 99), (25, 2), (9, 1), (2, 1)])
+@pytest.mark.parametrize(
+    "count, held_out", [(1200, 100), (1000, 100), (990, 99), (25, 2), (9, 1), (2, 1)]
+)
 @pytest.mark.parametrize("built", [False, True])
-def test_without_validation_the_last_puzzles_of_train_are_held_out(tmp_path, count, held_out, built):
+def test_without_validation_the_last_puzzles_of_train_are_held_out(
+    tmp_path, count, held_out, built
+):
     puzzles = mazes(count, length=5)
     if built:
         files.write_built(tmp_path, "train", puzzles, vocab_size=6)
@@ -380,7 +400,9 @@ def test_of_an_augmented_set_whole_groups_are_held_out(tmp_path):
     train, validation, test = files.read_splits(tmp_path, encode_rows)
     assert (len(train), len(validation), len(test)) == (27 * 8, 3, 30)
     trained = {tuple(row) for row in train.inputs_NL.tolist()}
-    assert not trained & {tuple(row) for row in validation.inputs_NL.tolist()} and len(trained) == 27
+    assert (
+        not trained & {tuple(row) for row in validation.inputs_NL.tolist()} and len(trained) == 27
+    )
 
 
 @pytest.mark.parametrize(
@@ -431,6 +453,12 @@ def test_the_readme_counts_what_is_shipped():
     folders = sorted(path.parent for path in files.PUZZLES.glob("*/train.csv"))
     assert len(folders) == 8
     for folder in folders:
-        line = next(line for line in lines if line.startswith(f"| [{folder.name}]({folder.name}/README.md) |"))
+        line = next(
+            line
+            for line in lines
+            if line.startswith(f"| [{folder.name}]({folder.name}/README.md) |")
+        )
         paths = [folder / f"{split}.csv" for split in ("train", "validation", "test")]
-        assert line.split(" | ")[2:5] == [f"{len(files.read_csv(p)):,}" if p.exists() else "-" for p in paths]
+        assert line.split(" | ")[2:5] == [
+            f"{len(files.read_csv(p)):,}" if p.exists() else "-" for p in paths
+        ]

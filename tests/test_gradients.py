@@ -30,7 +30,10 @@ def test_a_call_that_runs_with_gradient_counts_only_if_the_answer_depends_on_it(
         return net(y.detach(), z.detach()), z
 
     assert calls_with_gradient(cut_before_y, 2, 2) == [False] * 6 + [True]
-    assert calls_with_gradient(lambda *a: [s.detach() for s in deep_recursion(*a)], 2, 1) == [False] * 3
+    assert (
+        calls_with_gradient(lambda *a: [s.detach() for s in deep_recursion(*a)], 2, 1)
+        == [False] * 3
+    )
 
 
 @pytest.fixture
@@ -49,7 +52,10 @@ def answer_sum(model, recursion, grad_rounds, T=3):
 
 def gradient(model, recursion, grad_rounds):
     return torch.cat(
-        [g.flatten() for g in torch.autograd.grad(answer_sum(model, recursion, grad_rounds), weights(model))]
+        [
+            g.flatten()
+            for g in torch.autograd.grad(answer_sum(model, recursion, grad_rounds), weights(model))
+        ]
     )
 
 
@@ -58,18 +64,24 @@ def weights(model):
 
 
 def test_a_cut_gradient_is_the_sum_of_the_last_calls_terms(model):
-    """Each call gets its own copy of the weights; the terms of the last k calls make the gradient of that cut."""
+    """Each call gets its own copy of the weights; the terms of the last k calls make the gradient
+    of that cut.
+    """
     copies = []
 
     def unshared(net, *arguments):
         def call(state, injection):
-            copies.append({name: w.detach().clone().requires_grad_() for name, w in net.named_parameters()})
+            copies.append(
+                {name: w.detach().clone().requires_grad_() for name, w in net.named_parameters()}
+            )
             return torch.func.functional_call(net, copies[-1], (state, injection))
 
         return deep_recursion(call, *arguments)
 
     answer_sum(model, unshared, grad_rounds=3).backward()
-    terms_CW = torch.stack([torch.cat([w.grad.flatten() for w in copy.values()]) for copy in copies])
+    terms_CW = torch.stack(
+        [torch.cat([w.grad.flatten() for w in copy.values()]) for copy in copies]
+    )
     assert len(terms_CW) == 12
     for k, recursion, rounds in (
         (2, partial(deep_recursion, one_round=one_step), 1),
@@ -83,7 +95,9 @@ def test_a_cut_gradient_is_the_sum_of_the_last_calls_terms(model):
 def kept(model, T, grad_rounds):
     """How many tensors autograd keeps for the backward pass."""
     count = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: count.append(1) or tensor, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: count.append(1) or tensor, lambda tensor: tensor
+    ):
         answer_sum(model, deep_recursion, grad_rounds, T)
     return len(count)
 

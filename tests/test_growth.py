@@ -36,7 +36,9 @@ def silent(dim, length):
 
 
 def test_with_skips_the_state_grows_even_if_the_net_adds_nothing(puzzles):
-    """z <- z + x + y seven times, y <- y + z: a linear map, and each supervision step multiplies by its eigenvalue."""
+    """z <- z + x + y seven times, y <- y + z: a linear map, and each supervision step multiplies by
+    its eigenvalue.
+    """
     found = growth(model_of(silent), *puzzles, 12, DEPTH, softmax_cross_entropy)
     factor = float(torch.linalg.eigvals(torch.tensor([[8.0, 1.0], [7.0, 1.0]])).real.max())
     assert factor == pytest.approx((9 + 77**0.5) / 2)
@@ -44,7 +46,8 @@ def test_with_skips_the_state_grows_even_if_the_net_adds_nothing(puzzles):
     assert answers_S[-1] / answers_S[-2] == pytest.approx(factor, rel=1e-3)
     assert float(answers_S[-1]) > 1e10 and len(found.state_K) == 96
     gradients_S = found.gradient_K[7::8]
-    assert gradients_S[2] / gradients_S[3] == pytest.approx(factor, rel=1e-3)  # and so do the gradients, backwards
+    # and so do the gradients, backwards
+    assert gradients_S[2] / gradients_S[3] == pytest.approx(factor, rel=1e-3)
 
 
 def test_a_norm_at_the_end_keeps_the_state_at_one(puzzles):
@@ -55,12 +58,19 @@ def test_a_norm_at_the_end_keeps_the_state_at_one(puzzles):
 
 
 def test_the_gradient_is_that_of_the_last_loss(puzzles):
-    """At the last call by hand: of y, through the output head. The model is left without gradients and hooks."""
+    """At the last call by hand: of y, through the output head.
+
+    The model is left without gradients and hooks.
+    """
     model = model_of(partial(transformer, heads=2, multiple=16))
     found = growth(model, *puzzles, 2, DEPTH, softmax_cross_entropy)
-    assert all(weight.grad is None for weight in model.parameters()) and not model.net._forward_hooks
+    assert (
+        all(weight.grad is None for weight in model.parameters()) and not model.net._forward_hooks
+    )
     y_BLD = list(model.deep_supervision(puzzles[0], 2, *DEPTH))[-1].y.requires_grad_()
-    loss = nn.functional.cross_entropy(model.output_head(y_BLD[:, 1:]).flatten(0, 1), puzzles[1].flatten())
+    loss = nn.functional.cross_entropy(
+        model.output_head(y_BLD[:, 1:]).flatten(0, 1), puzzles[1].flatten()
+    )
     loss.backward()
     assert float(found.gradient_K[-1]) == pytest.approx(float(y_BLD.grad.norm()), rel=1e-4)
     assert len(found.gradient_K) == 16 and found.gradient_K.isfinite().all()

@@ -45,7 +45,11 @@ def test_the_first_refill_fills_every_slot():
     blank = torch.zeros(5, 8, dtype=torch.long)
     inputs, labels = puzzles(1)
     carry = refill(model, empty_carry(model, blank, blank), inputs, labels)
-    assert torch.equal(carry.inputs, inputs) and torch.equal(carry.labels, labels) and not carry.steps.any()
+    assert (
+        torch.equal(carry.inputs, inputs)
+        and torch.equal(carry.labels, labels)
+        and not carry.steps.any()
+    )
 
 
 def test_halting_by_q_and_at_the_last_step():
@@ -57,16 +61,22 @@ def test_halting_by_q_and_at_the_last_step():
 
 
 def test_exploration_holds_the_right_share_back():
-    """A confident slot at step s goes on if it explores (probability e) and its drawn least, 2 to N_sup, is above s."""
+    """A confident slot at step s goes on if it explores (probability e) and its drawn least, 2 to
+    N_sup, is above s.
+    """
     B, e, N_sup = 200_000, 0.4, 16
     q = torch.ones(B)
     for s in (1, 9, 15, 16):
-        share = 1 - float(halt_by_q(q, torch.full((B,), s), N_sup, generator(), exploration=e).float().mean())
+        share = 1 - float(
+            halt_by_q(q, torch.full((B,), s), N_sup, generator(), exploration=e).float().mean()
+        )
         assert abs(share - e * min(1, (N_sup - s) / (N_sup - 1))) < 0.005
 
 
 def test_slots_without_halting_are_the_papers_loop_bit_for_bit():
-    """Three batches of N_sup steps each, nested as in the paper, against nine steps of slots: losses and weights."""
+    """Three batches of N_sup steps each, nested as in the paper, against nine steps of slots:
+    losses and weights.
+    """
     N_sup, n, T = 3, 2, 2
     batches = [puzzles(seed) for seed in range(9)]
 
@@ -75,7 +85,9 @@ def test_slots_without_halting_are_the_papers_loop_bit_for_bit():
         return model, torch.optim.AdamW(model.parameters(), lr=1e-2)
 
     def learn(model, optimizer, prediction, labels):
-        loss = supervision_loss(softmax_cross_entropy, prediction.logits, prediction.q, labels)[0].mean()
+        loss = supervision_loss(softmax_cross_entropy, prediction.logits, prediction.q, labels)[
+            0
+        ].mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -102,11 +114,15 @@ def test_slots_without_halting_are_the_papers_loop_bit_for_bit():
         carry = Carry(carry.inputs, carry.labels, prediction.y, prediction.z, steps, halted)
 
     assert nested == slots and len(set(nested)) == 9
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), slots_model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.parameters(), slots_model.parameters(), strict=True)
+    )
 
 
 def test_halting_draws_the_same_whatever_q_says():
-    """The stream must not depend on the answers, or a GPU run would drift from a CPU run for no reason."""
+    """The stream must not depend on the answers, or a GPU run would drift from a CPU run for no
+    reason.
+    """
     a, b = generator(), generator()
     halt_by_q(torch.ones(4), torch.ones(4), 16, a)
     partial(halt_by_q, exploration=0.9)(-torch.ones(4), torch.full((4,), 9), 16, b)

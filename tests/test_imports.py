@@ -1,4 +1,6 @@
-"""The house rules that a reader relies on: who imports whom, how much there is to read, and what is not there."""
+"""The house rules that a reader relies on: who imports whom, how much there is to read, and what is
+not there.
+"""
 
 import ast
 import re
@@ -17,7 +19,9 @@ from trm_minimal.train import train_step
 
 PACKAGE = Path(__file__).parents[1] / "trm_minimal"
 FILES = sorted(PACKAGE.rglob("*.py"))
-CORE = sorted(path for path in PACKAGE.glob("*.py") if path.name not in ("__init__.py", "__main__.py"))
+CORE = sorted(
+    path for path in PACKAGE.glob("*.py") if path.name not in ("__init__.py", "__main__.py")
+)
 DRAWING = {"matplotlib", "seaborn", "pandas", "ipywidgets", "IPython"}
 OURS = {  # what each file of the core may import of the package
     "ema": set(),
@@ -43,7 +47,10 @@ ROOMS = {  # a room may import the rooms named and itself
 
 
 def imported(source: str) -> set[str]:
-    """Dotted names of all modules that a source imports, wherever in it. `from a import b` gives a and a.b."""
+    """Dotted names of all modules that a source imports, wherever in it.
+
+    `from a import b` gives a and a.b.
+    """
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -69,7 +76,9 @@ def foreign(source: str) -> set[str]:
 
 
 def test_the_readers_of_imports_see_what_they_should():
-    source = "import os, torch.nn as nn\nfrom trm_minimal.lab import runs\ndef f():\n    import pandas\n"
+    source = (
+        "import os, torch.nn as nn\nfrom trm_minimal.lab import runs\ndef f():\n    import pandas\n"
+    )
     assert foreign(source) == {"torch", "pandas"} and rooms_of_ours(source) == {"lab"}
     assert core_of_ours("from trm_minimal import checkpoint") == {"checkpoint"}
 
@@ -81,7 +90,9 @@ def test_the_core_imports_torch_and_what_the_table_allows(path):
     assert foreign(source) <= {"torch", "numpy", "tqdm", "safetensors"}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parent != PACKAGE], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.parent != PACKAGE], ids=lambda path: path.stem
+)
 def test_the_rooms_import_one_way_and_only_two_draw(path):
     room, source = path.relative_to(PACKAGE).parts[0], path.read_text(encoding="utf-8")
     assert rooms_of_ours(source) <= ROOMS[room] | {room}
@@ -116,15 +127,24 @@ def test_the_engine_knows_neither_model_nor_loop():
 
 def test_the_package_opens_with_the_core_alone():
     assert rooms_of_ours((PACKAGE / "__init__.py").read_text(encoding="utf-8")) == {"core"}
-    assert rooms_of_ours((PACKAGE / "__main__.py").read_text(encoding="utf-8")) <= {"core", "engine", "tasks", "lab"}
+    assert rooms_of_ours((PACKAGE / "__main__.py").read_text(encoding="utf-8")) <= {
+        "core",
+        "engine",
+        "tasks",
+        "lab",
+    }
 
 
-@pytest.mark.parametrize("module", ["trm_minimal", "trm_minimal.__main__", "trm_minimal.lab.records.runs"])
+@pytest.mark.parametrize(
+    "module", ["trm_minimal", "trm_minimal.__main__", "trm_minimal.lab.records.runs"]
+)
 def test_an_import_loads_no_drawing_and_prints_nothing(module):
     command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = [line.rsplit("|", 1) for line in done.stderr.splitlines()]
-    assert all(len(parts) == 2 and parts[0].startswith("import time:") for parts in lines), done.stderr
+    assert all(len(parts) == 2 and parts[0].startswith("import time:") for parts in lines), (
+        done.stderr
+    )
     loaded = {parts[1].strip().split(".")[0] for parts in lines}
     assert "torch" in loaded and not loaded & DRAWING and done.stdout == ""
 
@@ -136,13 +156,20 @@ def lines_to_read(source: str) -> int:
         kinds = (ast.Module, ast.FunctionDef, ast.ClassDef)
         if isinstance(node, kinds) and ast.get_docstring(node) is not None:
             documented |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    return sum(bool(line.strip()) and number not in documented for number, line in enumerate(source.splitlines(), 1))
+    return sum(
+        bool(line.strip()) and number not in documented
+        for number, line in enumerate(source.splitlines(), 1)
+    )
 
 
 def test_the_core_is_read_in_one_sitting():
-    assert lines_to_read('"""A\n\nB."""\n\nx = 1  # kept\n\ndef f():\n    "C."\n    return x\n') == 3
+    assert (
+        lines_to_read('"""A\n\nB."""\n\nx = 1  # kept\n\ndef f():\n    "C."\n    return x\n') == 3
+    )
     assert len((PACKAGE / "recursion.py").read_text(encoding="utf-8").splitlines()) <= 30
-    counts = {path.name: lines_to_read(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
+    counts = {
+        path.name: lines_to_read(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")
+    }
     commands = counts.pop("__main__.py")
     assert len((PACKAGE / "train.py").read_text(encoding="utf-8").splitlines()) <= 150
     assert commands <= 300 and sum(counts.values()) <= 750, counts | {"__main__.py": commands}
@@ -153,12 +180,24 @@ def forbidden(source: str) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ExceptHandler):
-            names = {None} if node.type is None else {name.id for name in ast.walk(node.type) if type(name) is ast.Name}
-            found |= {"an except for everything"} if names & {None, "Exception", "BaseException"} else set()
+            names = (
+                {None}
+                if node.type is None
+                else {name.id for name in ast.walk(node.type) if type(name) is ast.Name}
+            )
+            found |= (
+                {"an except for everything"}
+                if names & {None, "Exception", "BaseException"}
+                else set()
+            )
         names = [getattr(node, field, None) for field in ("arg", "id", "attr")]
-        names += [node.name] if isinstance(node, ast.FunctionDef) and node.name != "use_style" else []
+        names += (
+            [node.name] if isinstance(node, ast.FunctionDef) and node.name != "use_style" else []
+        )
         found |= {
-            str(name) for name in names if isinstance(name, str) and (name == "hasattr" or re.match("_*use_", name))
+            str(name)
+            for name in names
+            if isinstance(name, str) and (name == "hasattr" or re.match("_*use_", name))
         }
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("eval", "exec"):
             found.add(node.func.id)
@@ -173,9 +212,16 @@ def forbidden(source: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "source",
-    ["try: pass\nexcept: pass", "try: pass\nexcept (OSError, Exception): pass", "hasattr(1, 'a')", "def f(use_ema): 0",
-     "x.use_ema = 1", "eval('1')", "np.load(p, allow_pickle=True)"],
-)  # fmt: skip
+    [
+        "try: pass\nexcept: pass",
+        "try: pass\nexcept (OSError, Exception): pass",
+        "hasattr(1, 'a')",
+        "def f(use_ema): 0",
+        "x.use_ema = 1",
+        "eval('1')",
+        "np.load(p, allow_pickle=True)",
+    ],
+)
 def test_each_forbidden_habit_is_seen(source):
     assert len(forbidden(source)) == 1
 
@@ -184,12 +230,15 @@ def test_each_forbidden_habit_is_seen(source):
 def test_no_forbidden_habit(path):
     allowed = {"use_style"}
     if path.relative_to(PACKAGE).as_posix() == "classroom/watched.py":
-        allowed.add("an except for everything")  # it runs what learners write; their error becomes the message
+        # it runs what learners write; their error becomes the message
+        allowed.add("an except for everything")
     assert forbidden(path.read_text(encoding="utf-8")) <= allowed
 
 
 class Watch(TorchDispatchMode):
-    """Collects the type of every tensor that any operation makes, the backward pass and the optimizer included."""
+    """Collects the type of every tensor that any operation makes, the backward pass and the
+    optimizer included.
+    """
 
     def __init__(self):
         super().__init__()
@@ -211,7 +260,11 @@ def test_nothing_on_the_training_path_is_float64(name, precision):
     state = TrainState(recipe, task, 0)
     with Watch() as watch:
         train_step(recipe, state)
-    assert recipe.precision in watch.seen and torch.float32 in watch.seen and torch.float64 not in watch.seen
+    assert (
+        recipe.precision in watch.seen
+        and torch.float32 in watch.seen
+        and torch.float64 not in watch.seen
+    )
 
 
 def test_float64_is_written_in_evaluation_only():
@@ -220,4 +273,6 @@ def test_float64_is_written_in_evaluation_only():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         words = [getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree)]
         allowed = {"evaluate.py": 99, "train.py": 1}  # train.exact_on is a score, too
-        assert sum(word in ("float64", "double") for word in words) <= allowed.get(path.name, 0), path
+        assert sum(word in ("float64", "double") for word in words) <= allowed.get(path.name, 0), (
+            path
+        )

@@ -31,10 +31,13 @@ def test_rms_norm_equals_torch_and_keeps_the_type():
     x = random(2, 5, 8) * 100
     torch.testing.assert_close(rms_norm(x), F.rms_norm(x, (8,), eps=1e-5))
     assert rms_norm(x.bfloat16()).dtype == torch.bfloat16
-    assert rms_norm(torch.full((1, 8), 6e4, dtype=torch.float16)).isfinite().all()  # squares overflow float16
+    # squares overflow float16
+    assert rms_norm(torch.full((1, 8), 6e4, dtype=torch.float16)).isfinite().all()
 
 
-@pytest.mark.parametrize(("dim", "hidden"), [(512, 1536), (97, 512), (916, 2560), (256, 768), (128, 512)])
+@pytest.mark.parametrize(
+    ("dim", "hidden"), [(512, 1536), (97, 512), (916, 2560), (256, 768), (128, 512)]
+)
 def test_swiglu_widths_are_the_official_ones(dim, hidden):
     assert SwiGLU(dim).down.weight.shape == (dim, hidden)
 
@@ -76,11 +79,23 @@ def test_grid_rotary_scores_depend_on_the_step_in_rows_and_columns_alone():
     side, prefix = 4, 3
     turn = GridRotary(8, prefix + side * side, side)
     q, k = (random(8, seed=seed).expand(1, 1, prefix + side * side, 8) for seed in (0, 1))
-    scores = (turn(q) @ turn(k).transpose(-1, -2))[0, 0, prefix:, prefix:].view(side, side, side, side)
+    scores = (turn(q) @ turn(k).transpose(-1, -2))[0, 0, prefix:, prefix:].view(
+        side, side, side, side
+    )
     torch.testing.assert_close(scores[1, 1, 2, 3], scores[0, 0, 1, 2])
     torch.testing.assert_close(scores[3, 2, 1, 2], scores[2, 0, 0, 0])
-    assert len({round(float(scores[0, 0, row, column]), 4) for row in range(side) for column in range(side)}) == 16
-    one_apart = scores[0, 3, 1, 0], scores[0, 0, 0, 1]  # neighbours in the flat sequence, but not on the board
+    assert (
+        len(
+            {
+                round(float(scores[0, 0, row, column]), 4)
+                for row in range(side)
+                for column in range(side)
+            }
+        )
+        == 16
+    )
+    # neighbours in the flat sequence, but not on the board
+    one_apart = scores[0, 3, 1, 0], scores[0, 0, 0, 1]
     assert abs(one_apart[0] - one_apart[1]) > 1e-3
     torch.testing.assert_close(turn(q).norm(dim=-1), q.norm(dim=-1))
     with pytest.raises(ValueError, match=r"width 6 .* multiple of 4"):
@@ -88,7 +103,9 @@ def test_grid_rotary_scores_depend_on_the_step_in_rows_and_columns_alone():
 
 
 def test_the_mixer_normalises_over_positions_first():
-    """The official quirk: after the first sub-layer every feature, not every cell, has root mean square 1."""
+    """The official quirk: after the first sub-layer every feature, not every cell, has root mean
+    square 1.
+    """
     first, x = mlp_mixer(8, 6)[0], random(2, 6, 8)
     out = first(x)
     torch.testing.assert_close(out.square().mean(1), torch.ones(2, 8), atol=1e-3, rtol=0)
@@ -121,5 +138,6 @@ def test_odd_heads_are_refused_with_the_numbers():
 def test_a_seed_is_the_same_start_on_every_version_of_torch():
     """Recorded numbers; nn.init.trunc_normal_ gave others up to torch 2.11."""
     torch.manual_seed(0)
-    drawn = truncated_normal_(torch.empty(4), TRUNCATED_STD)  # sigma 1: the third draw, -2.18, lies outside
+    # sigma 1: the third draw, -2.18, lies outside
+    drawn = truncated_normal_(torch.empty(4), TRUNCATED_STD)
     assert torch.allclose(drawn, torch.tensor([1.540996, -0.293429, 0.403347, 0.568431]), atol=1e-5)

@@ -17,7 +17,9 @@ LOSSES = [softmax_cross_entropy, stablemax_cross_entropy]
 
 
 def random(*shape, scale=3.0):
-    return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return scale * torch.randn(
+        *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 def test_softmax_equals_torch():
@@ -32,7 +34,9 @@ def test_stablemax_equals_its_definition_in_float64():
     p = s / s.sum(-1, keepdim=True)
     labels = torch.arange(24).view(4, 6) % 7
     expected = -p.gather(-1, labels.unsqueeze(-1)).squeeze(-1).log()
-    torch.testing.assert_close(stablemax_cross_entropy(logits.float(), labels).double(), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        stablemax_cross_entropy(logits.float(), labels).double(), expected, atol=1e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 1e4, -1e4])
@@ -48,7 +52,10 @@ def test_stablemax_has_a_finite_value_and_the_right_slope_everywhere(value):
         torch.testing.assert_close(slope.double(), expected, atol=1e-6, rtol=1e-4)
     else:  # both branches have slope 1 at 0
         h = 1e-3
-        up, down = (stablemax_cross_entropy(torch.tensor([[[v, 0.5, -0.5]]]), torch.tensor([[0]])) for v in (h, -h))
+        up, down = (
+            stablemax_cross_entropy(torch.tensor([[[v, 0.5, -0.5]]]), torch.tensor([[0]]))
+            for v in (h, -h)
+        )
         assert abs(float(slope[0, 0, 0]) - float(up - down) / (2 * h)) < 2e-3
 
 
@@ -75,6 +82,8 @@ def test_the_halting_target_is_the_whole_puzzle_now_and_weighs_half():
     q = torch.tensor([0.3, -1.0], requires_grad=True)
     loss_B, solved_B = supervision_loss(softmax_cross_entropy, logits, q, labels)
     assert solved_B.tolist() == [True, False]
-    expected = answer_loss(softmax_cross_entropy, logits, labels) + 0.5 * F.softplus(torch.tensor([-0.3, -1.0]))
+    expected = answer_loss(softmax_cross_entropy, logits, labels) + 0.5 * F.softplus(
+        torch.tensor([-0.3, -1.0])
+    )
     torch.testing.assert_close(loss_B, expected)
     assert abs(float(halting_loss(torch.tensor([-5.0]), torch.tensor([False]))) - 0.006715) < 1e-6

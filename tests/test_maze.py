@@ -1,4 +1,6 @@
-"""Mazes against networkx: trees, shortest paths, the published tie rule, symmetries, metrics, and the shipped files."""
+"""Mazes against networkx: trees, shortest paths, the published tie rule, symmetries, metrics, and
+the shipped files.
+"""
 
 import hashlib
 import json
@@ -38,7 +40,9 @@ def tokens(*texts):
 def graph(text):
     size = round(len(text) ** 0.5)
     cells = nx.grid_2d_graph(size, size)
-    cells.remove_nodes_from([(i // size, i % size) for i, symbol in enumerate(text) if symbol == "#"])
+    cells.remove_nodes_from(
+        [(i // size, i % size) for i, symbol in enumerate(text) if symbol == "#"]
+    )
     return cells
 
 
@@ -68,7 +72,9 @@ def published():
 def braided():
     """(question, answer) pairs with loops."""
     generator = seeded(1)
-    return [maze.braided_maze(size, generator, min_path=4) for size in (7, 9, 11, 15) for _ in range(25)]
+    return [
+        maze.braided_maze(size, generator, min_path=4) for size in (7, 9, 11, 15) for _ in range(25)
+    ]
 
 
 # Making
@@ -85,7 +91,9 @@ def test_a_perfect_maze_is_a_spanning_tree_with_a_frame(size, count):
         assert all(0 < r < size - 1 and 0 < c < size - 1 for r, c in cells)
         assert all(x % 2 == 1 for end in "SG" for x in place(question, end))
         path = nx.shortest_path(cells, place(question, "S"), place(question, "G"))
-        assert {r * size + c for r, c in path[1:-1]} == {i for i, symbol in enumerate(answer) if symbol == "o"}
+        assert {r * size + c for r, c in path[1:-1]} == {
+            i for i, symbol in enumerate(answer) if symbol == "o"
+        }
         assert answer.replace("o", " ") == question
 
 
@@ -94,13 +102,16 @@ def test_a_perfect_maze_is_a_spanning_tree_with_a_frame(size, count):
 def test_the_path_floor_holds(kind, floor):
     generator = seeded(floor)
     steps = [kind(11, generator, floor)[1].count("o") + 1 for _ in range(200)]
-    least = {maze.perfect_maze: 2, maze.braided_maze: 4}[kind]  # two ways to the next room but one, none to the next
+    # two ways to the next room but one, none to the next
+    least = {maze.perfect_maze: 2, maze.braided_maze: 4}[kind]
     assert min(steps) == max(floor, least) and max(steps) > floor + 6
 
 
 @pytest.mark.parametrize("kind", [maze.perfect_maze, maze.braided_maze])
 def test_same_generator_same_maze(kind):
-    one, two, other = ([kind(9, generator) for _ in range(5)] for g in (1,) for generator in map(seeded, (3, 3, 4)))
+    one, two, other = (
+        [kind(9, generator) for _ in range(5)] for g in (1,) for generator in map(seeded, (3, 3, 4))
+    )
     assert one == two and len({*one, *other}) == 10
 
 
@@ -118,11 +129,19 @@ def test_a_noise_maze_is_one_of_many_walls_and_several_shortest_paths():
     generator, walls = seeded(1), []
     for _ in range(60):
         question, answer = maze.noise_maze(8, generator, min_path=5)
-        ways = list(nx.all_shortest_paths(graph(question), place(question, "S"), place(question, "G")))
-        assert len(ways) > 1 and len(ways[0]) - 1 == answer.count("o") + 1 >= 5 and maze.label(question) == answer
+        ways = list(
+            nx.all_shortest_paths(graph(question), place(question, "S"), place(question, "G"))
+        )
+        assert (
+            len(ways) > 1
+            and len(ways[0]) - 1 == answer.count("o") + 1 >= 5
+            and maze.label(question) == answer
+        )
         walls.append(question.count("#") / 64)
     assert 0.25 < sum(walls) / 60 < 0.42 and max(walls) - min(walls) > 0.15
-    one, two = ([maze.noise_maze(7, generator) for _ in range(5)] for generator in map(seeded, (3, 3)))
+    one, two = (
+        [maze.noise_maze(7, generator) for _ in range(5)] for generator in map(seeded, (3, 3))
+    )
     assert one == two and len(set(one)) == 5
     with pytest.raises(BadInput, match="none of 10,000 mazes of size 4 has a path of 60 steps"):
         maze.noise_maze(4, seeded(), min_path=60)
@@ -144,7 +163,9 @@ def test_a_floor_that_no_maze_reaches_is_refused():
 
 def test_distances_are_those_of_networkx(braided):
     generator = seeded(5)
-    texts = [question for question, _ in braided] + [noise(n, generator) for n in (2, 3, 8, 13) for _ in range(30)]
+    texts = [question for question, _ in braided] + [
+        noise(n, generator) for n in (2, 3, 8, 13) for _ in range(30)
+    ]
     for size in {len(text) for text in texts}:
         boards = [text for text in texts if len(text) == size]
         side = round(size**0.5)
@@ -212,7 +233,10 @@ def test_the_turns_are_the_official_ones():
     ]
     puzzles = Puzzles(*[grid.view(1, 9).to(torch.uint8)] * 2)
     turned = maze.plain_eightfold(puzzles).inputs_NL
-    assert turned.tolist() == [cells.flatten().tolist() for cells in expected] and len(turned.unique(dim=0)) == 8
+    assert (
+        turned.tolist() == [cells.flatten().tolist() for cells in expected]
+        and len(turned.unique(dim=0)) == 8
+    )
 
 
 def test_none_moves_nothing():
@@ -232,7 +256,9 @@ def test_turned_labels_break_the_rule_on_the_published_mazes_and_relabelled_ones
     for puzzles in (plain, right):
         assert maze.is_shortest_path(*puzzles).all()
     for board, answer in list(zip(*right, strict=True))[::50]:
-        assert maze.label("".join(SYMBOLS[token] for token in board)) == "".join(SYMBOLS[token] for token in answer)
+        assert maze.label("".join(SYMBOLS[token] for token in board)) == "".join(
+            SYMBOLS[token] for token in answer
+        )
     kept = (plain.labels_NL == right.labels_NL).all(1).view(-1, 8).float().mean(0)
     assert kept[0] == 1 and 0.88 < kept[4] < 0.96  # identity, left-right flip
     assert kept[[1, 2, 3, 5, 6, 7]].max() < 0.01
@@ -251,9 +277,14 @@ QUESTION = "S    " + " ### " + " ### " + "    G" + "     "
 
 
 def judged(prediction, question=QUESTION):
-    pair = (torch.tensor([[SYMBOLS.index(symbol) for symbol in text]]) for text in (question, prediction))
+    pair = (
+        torch.tensor([[SYMBOLS.index(symbol) for symbol in text]])
+        for text in (question, prediction)
+    )
     inputs_BL, prediction_BL = pair
-    return maze.is_shortest_path(inputs_BL, prediction_BL).item(), maze.is_valid_path(inputs_BL, prediction_BL).item()
+    return maze.is_shortest_path(inputs_BL, prediction_BL).item(), maze.is_valid_path(
+        inputs_BL, prediction_BL
+    ).item()
 
 
 @pytest.mark.parametrize(
@@ -289,14 +320,18 @@ def test_a_circle_beside_the_path_is_no_path():
 
 
 def test_metrics_agree_with_networkx_on_random_marks():
-    """Every set of marks on a 3x3 board: valid means an induced path, shortest that no path has fewer cells."""
+    """Every set of marks on a 3x3 board: valid means an induced path, shortest that no path has
+    fewer cells.
+    """
     question = "S  " + " # " + "  G"
     free = [i for i, symbol in enumerate(question) if symbol == " "]
     for bits in range(2 ** len(free)):
         marks = {cell for place, cell in enumerate(free) if bits >> place & 1}
         prediction = "".join("o" if i in marks else symbol for i, symbol in enumerate(question))
         part = graph(question).subgraph([divmod(i, 3) for i in {*marks, 0, 8}])
-        valid = nx.is_tree(part) and all(degree == 2 - (cell in ((0, 0), (2, 2))) for cell, degree in part.degree)
+        valid = nx.is_tree(part) and all(
+            degree == 2 - (cell in ((0, 0), (2, 2))) for cell, degree in part.degree
+        )
         shortest = valid and len(marks) == 3
         assert judged(prediction, question) == (shortest, valid)
 
@@ -332,7 +367,9 @@ def test_metrics_take_batches_of_any_integer_type(braided):
 def test_a_text_that_is_no_maze_is_refused(text, fragments):
     with pytest.raises(BadInput) as caught:
         maze.parse(text)
-    assert all(fragment in str(caught.value) for fragment in fragments) and "\n" not in str(caught.value)
+    assert all(fragment in str(caught.value) for fragment in fragments) and "\n" not in str(
+        caught.value
+    )
 
 
 def test_parse_keeps_spaces_at_the_ends_and_undoes_draw():
@@ -443,7 +480,9 @@ def test_the_nearest_way_is_the_shortest_one_with_most_cells_in_common(braided):
         ("S _  G   ", "Soo  G   ", "'_' is none of"),
     ],
 )
-def test_a_row_that_contradicts_itself_is_refused_with_its_line(tmp_path, question, answer, fragment):
+def test_a_row_that_contradicts_itself_is_refused_with_its_line(
+    tmp_path, question, answer, fragment
+):
     good = "SG" + " " * (len(question) - 2)
     path = tmp_path / "train.csv"
     files.write_csv(path, [files.Row("", good, good, ""), files.Row("", question, answer, "")])
@@ -460,7 +499,10 @@ def test_an_answer_that_is_too_long_a_way_is_refused(tmp_path):
 
 
 def test_csv_and_built_folder_hold_the_same_tokens(published):
-    built = [files.read_built(DATA / "maze-30x30-hard-1k" / "built", split)[0] for split in ("train", "test")]
+    built = [
+        files.read_built(DATA / "maze-30x30-hard-1k" / "built", split)[0]
+        for split in ("train", "test")
+    ]
     assert torch.equal(torch.cat([puzzles.inputs_NL for puzzles in built]), published.inputs_NL)
     assert torch.equal(torch.cat([puzzles.labels_NL for puzzles in built]), published.labels_NL)
 
@@ -469,17 +511,25 @@ def test_csv_and_built_folder_give_the_same_task(tmp_path):
     rows = maze.make(7, {"train": 30, "validation": 5, "test": 5}, seeded())
     for split, part in rows.items():
         files.write_csv(tmp_path / "csv" / f"{split}.csv", part)
-        files.write_built(tmp_path / "npy" / "built", split, maze.read(tmp_path / "csv" / f"{split}.csv")[1], 6)
+        files.write_built(
+            tmp_path / "npy" / "built", split, maze.read(tmp_path / "csv" / f"{split}.csv")[1], 6
+        )
     one, two = maze.load("csv", tmp_path), maze.load("npy", tmp_path)
     for split in ("train", "validation", "test"):
-        assert all(torch.equal(a, b) for a, b in zip(getattr(one, split), getattr(two, split), strict=True))
-    files.write_built(tmp_path / "npy" / "built", "test", Puzzles(one.test.inputs_NL, one.test.inputs_NL), 6)
+        assert all(
+            torch.equal(a, b) for a, b in zip(getattr(one, split), getattr(two, split), strict=True)
+        )
+    files.write_built(
+        tmp_path / "npy" / "built", "test", Puzzles(one.test.inputs_NL, one.test.inputs_NL), 6
+    )
     with pytest.raises(BadInput, match="npy, test maze 0: the o of the answer"):
         maze.load("npy", tmp_path)
 
 
 def test_load_wants_unique_paths_for_the_dihedral_symmetries(tmp_path):
-    rows = maze.make(7, {"train": 20, "test": 5}, seeded(), 4, maze=maze.braided_maze, source="braided")
+    rows = maze.make(
+        7, {"train": 20, "test": 5}, seeded(), 4, maze=maze.braided_maze, source="braided"
+    )
     for split, part in rows.items():
         files.write_csv(tmp_path / "loops" / f"{split}.csv", part)
     for prepare in (None, maze.relabelled):
@@ -507,7 +557,9 @@ def test_make_repeats_nothing_and_shares_no_layout(kind):
     assert not layouts["train"] & layouts["test"] | layouts["train"] & layouts["validation"]
     assert not layouts["validation"] & layouts["test"]
     assert all(int(row.rating) == row.answer.count("o") + 2 >= 5 for row in everything)
-    assert rows == maze.make(9, {"train": 300, "validation": 20, "test": 40}, seeded(4), 4, maze=kind)
+    assert rows == maze.make(
+        9, {"train": 300, "validation": 20, "test": 40}, seeded(4), 4, maze=kind
+    )
 
 
 def layout(question):
@@ -521,29 +573,40 @@ def test_make_says_when_there_are_not_so_many():
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_shipped_mazes(folder):
-    """Hashes and counts as the README says, answers by the rule, splits without a common wall layout."""
+    """Hashes and counts as the README says, answers by the rule, splits without a common wall
+    layout.
+    """
     readme = (folder / "README.md").read_text()
     least = {"maze-9x9": 9, "maze-15x15": 25, "maze-6x6-noise": 6, "maze-generated": 110}
     layouts = {}
     for path in sorted(folder.glob("*.csv")):
         rows = files.read_csv(path)
-        assert f"`{path.name}` | {len(rows):,} |" in readme and hashlib.sha256(path.read_bytes()).hexdigest() in readme
+        assert (
+            f"`{path.name}` | {len(rows):,} |" in readme
+            and hashlib.sha256(path.read_bytes()).hexdigest() in readme
+        )
         puzzles = maze.read(path)[1]
         answers_NL, unique_N = maze.labels(puzzles.inputs_NL)
         assert torch.equal(answers_NL, puzzles.labels_NL)
-        assert unique_N.all() == (folder.name in ("maze-9x9", "maze-15x15")) and unique_N.any() == unique_N.all()
+        assert (
+            unique_N.all() == (folder.name in ("maze-9x9", "maze-15x15"))
+            and unique_N.any() == unique_N.all()
+        )
         path_cells = ((puzzles.labels_NL == PATH).sum(1) + 2).tolist()
         assert [int(row.rating) for row in rows] == path_cells
         assert min(path_cells) == least[folder.name]
         layouts[path.name] = {layout(row.question) for row in rows}
-    assert sum(map(len, layouts.values())) == len(set().union(*layouts.values())) and len(layouts) >= 2
+    assert (
+        sum(map(len, layouts.values())) == len(set().union(*layouts.values())) and len(layouts) >= 2
+    )
 
 
 @pytest.mark.parametrize("name", SEEDED)
 def test_shipped_mazes_are_what_their_readme_command_makes(name):
     size, floor, seed = SEEDED[name]
     shipped = {
-        split: files.read_csv(files.PUZZLES / name / f"{split}.csv") for split in ("train", "validation", "test")
+        split: files.read_csv(files.PUZZLES / name / f"{split}.csv")
+        for split in ("train", "validation", "test")
     }
     counts = {split: len(rows) for split, rows in shipped.items()}
     readme = (files.PUZZLES / name / "README.md").read_text()

@@ -18,7 +18,11 @@ from trm_minimal.model import (
 )
 from trm_minimal.recurrence import FixedGate, Gated, LayerScale, Replace, Residual
 
-BLOCKS = [mlp_mixer, partial(transformer, heads=2), partial(transformer, heads=2, rotation=NoRotation)]
+BLOCKS = [
+    mlp_mixer,
+    partial(transformer, heads=2),
+    partial(transformer, heads=2, rotation=NoRotation),
+]
 RECURRENCES = [Replace, Residual, partial(Residual, scale=0.1), LayerScale, FixedGate, Gated]
 POSITIONS = [NoPositions, LearnedPositions, partial(RowColumnPositions, columns=4)]
 
@@ -60,16 +64,21 @@ def test_parameter_counts_at_smaller_widths(dim, expected):
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("recurrence", RECURRENCES)
 @pytest.mark.parametrize("block", BLOCKS)
-def test_every_parameter_gets_a_gradient_with_T_3_and_states_stay_float32(block, recurrence, precision):
+def test_every_parameter_gets_a_gradient_with_T_3_and_states_stay_float32(
+    block, recurrence, precision
+):
     """Under autocast too: with its cache on, torch up to 2.8 gave the net none."""
     model = tiny(block=block, recurrence=recurrence, positions=LearnedPositions, puzzles=2)
-    torch.nn.init.normal_(model.q_head.weight)  # at its start, 0, no gradient flows through the Q head
+    # at its start, 0, no gradient flows through the Q head
+    torch.nn.init.normal_(model.q_head.weight)
     y, z = model.initial_states(inputs())
     with torch.autocast("cpu", precision, precision is not torch.float32, cache_enabled=False):
         step = model(inputs(), y, z, n=2, T=3, ids_B=torch.tensor([0, 1, 1, 0]))
     assert step.y.dtype == step.z.dtype == step.q_logits.dtype == torch.float32
     (step.logits.float().square().mean() + step.q_logits.sum()).backward()
-    missing = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.count_nonzero()]
+    missing = [
+        name for name, p in model.named_parameters() if p.grad is None or not p.grad.count_nonzero()
+    ]
     assert missing == []
 
 
@@ -78,7 +87,8 @@ def test_every_parameter_gets_a_gradient_with_T_3_and_states_stay_float32(block,
 def test_positions_and_initial_states_compose(positions, init):
     model = tiny(positions=positions, init=init)
     runs = [
-        list(model.deep_supervision(inputs(), 2, 2, 2, generator=torch.Generator().manual_seed(s))) for s in (3, 3, 4)
+        list(model.deep_supervision(inputs(), 2, 2, 2, generator=torch.Generator().manual_seed(s)))
+        for s in (3, 3, 4)
     ]
     assert runs[0][-1].logits.shape == (4, 12, 7) and runs[0][-1].q.shape == (4,)
     assert torch.equal(runs[0][-1].logits, runs[1][-1].logits)
@@ -115,7 +125,9 @@ def test_nothing_halts_before_it_has_learned_to():
 
 
 def test_supervision_steps_are_cut_from_each_other():
-    """Each step's graph ends at its own x: the backward of step 2 works after that of step 1, and adds only its own."""
+    """Each step's graph ends at its own x: the backward of step 2 works after that of step 1, and
+    adds only its own.
+    """
     model = tiny()
     steps = list(model.deep_supervision(inputs(), 2, 2, 1))
     assert not steps[0].y.requires_grad and not steps[0].z.requires_grad

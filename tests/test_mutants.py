@@ -1,7 +1,7 @@
 """Every small mistake in a right answer is refused, or stands below with the reason why it is none.
 
-An answer that is accepted is carried on into later notebooks, so a checker that can be fooled is worse
-than none.
+An answer that is accepted is carried on into later notebooks, so a checker that can be fooled is
+worse than none.
 """
 
 import re
@@ -18,7 +18,9 @@ from trm_minimal.classroom import desk
 from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import Refused
 
-EXERCISES = {number: task for number, task in desk.all_exercises().items() if isinstance(task, Code)}
+EXERCISES = {
+    number: task for number, task in desk.all_exercises().items() if isinstance(task, Code)
+}
 SOLUTIONS = Path(desk.__file__).parent / "solutions"
 
 # Exercises in which no gradient runs: to cut one off is no mistake, and such mutants are not made.
@@ -26,7 +28,9 @@ NO_GRADIENT = {
     "1.1": "permutations of tokens are whole numbers",
     "1.2": "indices are whole numbers",
     "3.2": "what is recorded is looked at, not trained through",
-    "5.2": "states are detached from one supervision step to the next, and starting states are buffers",
+    "5.2": (
+        "states are detached from one supervision step to the next, and starting states are buffers"
+    ),
     "5.3": "to halt or not is a bool",
     "6.3": "tokens are whole numbers",
     "7.1": "plain numbers",
@@ -39,15 +43,17 @@ NO_GRADIENT = {
     "10.1": "plain numbers",
 }
 
-# Mutants that are accepted, by the reason why they may be: patterns of their names, in which * stands
-# for anything.
+# Mutants that are accepted, by the reason why they may be: patterns of their names, in which *
+# stands for anything.
 OWN = "it writes into a value that it has made itself and does not need again"
 FAIR = "another order of a fair draw, or the same draw by another name"
 NUMBERS = "a tensor of one number serves as well as the number"
 FREE = "autograd remembers nothing there already"
 ANGLES = "no gradient runs through angles, which hang on positions alone"
 SIDES = "the two are alike, or their order does not matter"
-UPDATE = "weights are changed without gradients anyway, and inference mode ends before the next backward"
+UPDATE = (
+    "weights are changed without gradients anyway, and inference mode ends before the next backward"
+)
 EQUIVALENT = {
     "1.1": {
         FAIR: (
@@ -65,9 +71,18 @@ EQUIVALENT = {
             "puzzle_by_puzzle: if torch.rand((), generator=generator) < 0.5: -> pass",
             "puzzle_by_puzzle: grid = grid.T -> pass",
         ),
-        NUMBERS: ("puzzle_by_puzzle: digits = (*).tolist() -> digits = torch.randperm(4, generator=generator) + 2",),
-        "a permutation, or its inverse: both are fair": ("from_a_list_of_all_orders: values.scatter_(1, *), old + 2)",),
-        "the digits are overwritten": ("from_a_list_of_all_orders: values = torch.tensor([0, 1, 2, 3, 4, 5]*",),
+        NUMBERS: (
+            (
+                "puzzle_by_puzzle: digits = (*).tolist() -> digits = torch.randperm(4,"
+                " generator=generator) + 2"
+            ),
+        ),
+        "a permutation, or its inverse: both are fair": (
+            "from_a_list_of_all_orders: values.scatter_(1, *), old + 2)",
+        ),
+        "the digits are overwritten": (
+            "from_a_list_of_all_orders: values = torch.tensor([0, 1, 2, 3, 4, 5]*",
+        ),
     },
     "1.2": {
         NUMBERS: ("*.tolist()* -> *",),
@@ -79,7 +94,9 @@ EQUIVALENT = {
             "own_class: return Mixer() -> with torch.no_grad():",
             "*: self.* = *SwiGLU(* -> with torch.no_grad():",
         ),
-        "what is only put together computes nothing": ("*: return nn.Sequential(*) -> with torch.*",),
+        "what is only put together computes nothing": (
+            "*: return nn.Sequential(*) -> with torch.*",
+        ),
         "it computes nothing": ("*: super().__init__() -> with torch.*",),
         "a class is only defined there": ("own_*:  -> with torch.*",),
         OWN: ("own_*.add_(*",),
@@ -169,11 +186,17 @@ EQUIVALENT = {
         ),
         "an index has no gradient": ("*torch.arange(B * L).detach()*",),
         "a shape has no gradient": ("*logits_BLV.detach().shape*",),
-        "these values are masked once more, and for good": ("* -> s = *a.masked_fill(~below, 0.01)*",),
+        "these values are masked once more, and for good": (
+            "* -> s = *a.masked_fill(~below, 0.01)*",
+        ),
     },
     "5.2": {
-        "the lists are as long as each other, or the shorter one is meant": ("*: for *zip(*, strict=*",),
-        "what halted holds afterwards does not matter": ("copied_and_overwritten: parts[5] = * -> pass",),
+        "the lists are as long as each other, or the shorter one is meant": (
+            "*: for *zip(*, strict=*",
+        ),
+        "what halted holds afterwards does not matter": (
+            "copied_and_overwritten: parts[5] = * -> pass",
+        ),
         NUMBERS: ("slot_by_slot: * in carry.halted]",),
     },
     "5.3": {
@@ -222,7 +245,9 @@ EQUIVALENT = {
         ),
         OWN: ("through_data: *.add_(*",),
         "data is only numbers": ("through_data: * weights[i])",),
-        "the decorator puts gradients back": ("by_name: theirs = * -> torch.set_grad_enabled(False)",),
+        "the decorator puts gradients back": (
+            "by_name: theirs = * -> torch.set_grad_enabled(False)",
+        ),
         "it need not return anything": ("by_name: return shadow -> pass",),
     },
     "6.1": {
@@ -242,16 +267,24 @@ EQUIVALENT = {
         "the graph is there already": (
             "cleared_at_the_start: torch.autograd.backward(scaled) -> with torch.no_grad():",
         ),
-        "the gradients are cleared at the end, too": ("cleared_at_the_start: optimizer.zero_grad() -> *",),
-        "a factor of one changes nothing": ("clipped_by_hand: if length > clip: -> if length >= clip:",),
-        "no gradient, or zeros: the next backward starts anew": ("clipped_by_hand: optimizer.zero_grad(*",),
+        "the gradients are cleared at the end, too": (
+            "cleared_at_the_start: optimizer.zero_grad() -> *",
+        ),
+        "a factor of one changes nothing": (
+            "clipped_by_hand: if length > clip: -> if length >= clip:",
+        ),
+        "no gradient, or zeros: the next backward starts anew": (
+            "clipped_by_hand: optimizer.zero_grad(*",
+        ),
         "every weight has one": (
             "clipped_by_hand: weights = * -> weights = [weight for weight in model.parameters()]",
         ),
     },
     "6.3": {
         "the four turns of either mirror image are the same mazes": ("eightfold: both = *",),
-        "turned the other way round, the four turns are the same mazes": ("eightfold: inputs = *rot90(k, (2, 1))*",),
+        "turned the other way round, the four turns are the same mazes": (
+            "eightfold: inputs = *rot90(k, (2, 1))*",
+        ),
         "the eight copies come in another order": (
             "with_transposes: for change in *",
             "with_transposes: inputs = * -> inputs = torch.stack(copies, 0)*",
@@ -270,11 +303,15 @@ EQUIVALENT = {
     },
     "8.1": {
         "Python keeps one object of each small number": ("position: if k == 0: -> if k is 0:",),
-        "any call above n + 1 begins a round anew": ("by_counting: step, round, call = * -> *n + 2)",),
+        "any call above n + 1 begins a round anew": (
+            "by_counting: step, round, call = * -> *n + 2)",
+        ),
     },
     "8.2": {
         "cumprod counts bools as numbers": ("backwards: *.long()* -> *",),
-        "moment 0 is compared with the last one, and either way its number is 0": ("by_changes: for *",),
+        "moment 0 is compared with the last one, and either way its number is 0": (
+            "by_changes: for *",
+        ),
     },
     "9.1": {
         "Python keeps one object of each small number": ("paired: if n == * -> if n is *",),
@@ -296,7 +333,9 @@ EQUIVALENT = {
             "growth_factor: y = z = 1.0 -> *",
             "by_powers: y, z = (1.0, 1.0) -> *",
         ),
-        "one round more or fewer does not show in the sixth digit": ("*: for _ in range(*0): -> *",),
+        "one round more or fewer does not show in the sixth digit": (
+            "*: for _ in range(*0): -> *",
+        ),
         "it is overwritten in the first round": ("by_powers: factor = 0.0 -> *",),
     },
 }
@@ -322,12 +361,20 @@ def fits(pattern: str, name: str) -> bool:
 
 def complaints(task: Code, reasons: dict[str, tuple[str, ...]]) -> list[str]:
     accepted, known = survivors(task), list(chain(*reasons.values()))
-    found = [f"accepted: {name}" for name in accepted if not any(fits(pattern, name) for pattern in known)]
-    return found + [f"out of date: {mask}" for mask in known if not any(fits(mask, name) for name in accepted)]
+    found = [
+        f"accepted: {name}"
+        for name in accepted
+        if not any(fits(pattern, name) for pattern in known)
+    ]
+    return found + [
+        f"out of date: {mask}" for mask in known if not any(fits(mask, name) for name in accepted)
+    ]
 
 
 pytestmark = [
-    pytest.mark.skipif(not SOLUTIONS.exists(), reason="the solutions have been taken out of this copy"),
+    pytest.mark.skipif(
+        not SOLUTIONS.exists(), reason="the solutions have been taken out of this copy"
+    ),
     pytest.mark.filterwarnings("ignore"),  # of torch and numpy, about what a mutant does
 ]
 
@@ -348,7 +395,9 @@ def test_a_probe_that_is_fooled_and_a_list_that_is_out_of_date_are_seen():
     task = EXERCISES["3.1"]
     assert len(complaints(replace(task, probe=lambda answer: None), {"no reason": ("*",)})) == 0
     assert len(complaints(replace(task, probe=lambda answer: None), {})) > 50
-    assert complaints(task, {"no reason": ("*: no such line -> *",)}) == ["out of date: *: no such line -> *"]
+    assert complaints(task, {"no reason": ("*: no such line -> *",)}) == [
+        "out of date: *: no such line -> *"
+    ]
 
 
 def counted_down(net, y, z, n):
@@ -374,4 +423,6 @@ def test_the_kinds_of_mistakes():
     ):
         assert change in made, change
     with pytest.raises(NeverEnds):
-        made[f"{line} -> y, n = (net(z.detach(), y) + z, n + 1)"](lambda z, y: y, torch.ones(1), torch.ones(1), 2)
+        made[f"{line} -> y, n = (net(z.detach(), y) + z, n + 1)"](
+            lambda z, y: y, torch.ones(1), torch.ones(1), 2
+        )

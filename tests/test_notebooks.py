@@ -1,7 +1,7 @@
 """Hygiene of the stored notebooks, without a kernel (nbval runs them).
 
-A rule takes a notebook and returns its complaints. Each rule is also shown a notebook with one violation planted in it,
-and exactly that rule must complain.
+A rule takes a notebook and returns its complaints. Each rule is also shown a notebook with one
+violation planted in it, and exactly that rule must complain.
 """
 
 import base64
@@ -30,7 +30,8 @@ TITLE_FIELDS = ("You will be able to", "You need", "Time", "Hardware", "What var
 IGNORED = {kind for kind, tags in build.KINDS.items() if "nbval-ignore-output" in tags}
 MIMES = {"text/plain", "text/html", "text/markdown", "text/latex", "image/png"}
 MACHINE = re.compile(
-    r"(?<![\w.~])(/(home|Users|root|tmp|private|var|opt|mnt|work|content)\b|~/\w)"  # folders of one machine
+    # folders of one machine
+    r"(?<![\w.~])(/(home|Users|root|tmp|private|var|opt|mnt|work|content)\b|~/\w)"
     r"|(site|dist)-packages|[A-Z]:\\Users|ipykernel_\d"
     r"|\b\w+@[\w.-]+:[~/]|\b(ghp|gho|hf|sk)_\w{16}"  # a shell prompt, a token
     r"|\b(getuser|gethostname|platform\.node|expanduser|Path\.home|getcwd|Path\.cwd|sys\.executable|__file__)\b"
@@ -65,11 +66,17 @@ def texts(cell: NotebookNode) -> Iterator[str]:
     yield cell.source
     for out in cell.get("outputs", []):
         yield from (out.get("text", ""), out.get("evalue", ""), *out.get("traceback", []))
-        yield from (str(value) for mime, value in out.get("data", {}).items() if mime != "image/png")
+        yield from (
+            str(value) for mime, value in out.get("data", {}).items() if mime != "image/png"
+        )
 
 
 def images(cell: NotebookNode) -> list[bytes]:
-    return [base64.b64decode(out.data["image/png"]) for out in cell.outputs if "image/png" in out.get("data", {})]
+    return [
+        base64.b64decode(out.data["image/png"])
+        for out in cell.outputs
+        if "image/png" in out.get("data", {})
+    ]
 
 
 @rule
@@ -80,9 +87,13 @@ def executed_in_order(nb):
 
 @rule
 def errors_only_where_wanted(nb):
-    failed = {number: any(out.output_type == "error" for out in cell.outputs) for number, cell in code_cells(nb)}
+    failed = {
+        number: any(out.output_type == "error" for out in cell.outputs)
+        for number, cell in code_cells(nb)
+    }
     return [
-        f"cell {number}: {'an error' if failed[number] else 'no error'} in a cell of kind {kind(cell)}"
+        f"cell {number}: {'an error' if failed[number] else 'no error'} in a cell of kind"
+        f" {kind(cell)}"
         for number, cell in code_cells(nb)
         if failed[number] != (kind(cell) == "demo-error")
     ]
@@ -91,14 +102,25 @@ def errors_only_where_wanted(nb):
 @rule
 def nothing_on_stderr(nb):
     return [
-        f"cell {i}: {out.text!r}" for i, cell in code_cells(nb) for out in cell.outputs if out.get("name") == "stderr"
+        f"cell {i}: {out.text!r}"
+        for i, cell in code_cells(nb)
+        for out in cell.outputs
+        if out.get("name") == "stderr"
     ]
 
 
 @rule
 def nothing_of_this_machine(nb):
-    found = [(number, MACHINE.search(text)) for number, cell in enumerate(nb.cells, 1) for text in texts(cell)]
-    return [f"cell {number}: {match[0]!r} is of one machine or person" for number, match in found if match]
+    found = [
+        (number, MACHINE.search(text))
+        for number, cell in enumerate(nb.cells, 1)
+        for text in texts(cell)
+    ]
+    return [
+        f"cell {number}: {match[0]!r} is of one machine or person"
+        for number, match in found
+        if match
+    ]
 
 
 @rule
@@ -110,7 +132,11 @@ def light_pictures(nb):
 @rule
 def pictures_are_png(nb):
     """But for a player, which stands in a widget cell, behind a picture of the same run."""
-    outputs = [(number, kind(cell), out.get("data", {})) for number, cell in code_cells(nb) for out in cell.outputs]
+    outputs = [
+        (number, kind(cell), out.get("data", {}))
+        for number, cell in code_cells(nb)
+        for out in cell.outputs
+    ]
     bad = [(number, mime) for number, _, data in outputs for mime in data if mime not in MIMES]
     bad += [
         (number, "drawing inside HTML")
@@ -118,15 +144,24 @@ def pictures_are_png(nb):
         if of != "widget" and re.search("<svg|data:image/(?!png)", data.get("text/html", ""))
     ]
     bad += [
-        (number, "embedded picture") for number, text in prose(nb) if "data:image" in text or "](attachment:" in text
+        (number, "embedded picture")
+        for number, text in prose(nb)
+        if "data:image" in text or "](attachment:" in text
     ]
-    return [f"cell {number}: {what}; pictures are PNG outputs or files in figures/" for number, what in bad]
+    return [
+        f"cell {number}: {what}; pictures are PNG outputs or files in figures/"
+        for number, what in bad
+    ]
 
 
 @rule
 def headings_in_order(nb):
-    levels = [len(marks) for _, text in prose(nb) for marks in re.findall(r"^(#{1,6}) ", text, re.M)]
-    complaints = [f"{levels.count(1)} headings of level 1"] if levels.count(1) != 1 or levels[0] != 1 else []
+    levels = [
+        len(marks) for _, text in prose(nb) for marks in re.findall(r"^(#{1,6}) ", text, re.M)
+    ]
+    complaints = (
+        [f"{levels.count(1)} headings of level 1"] if levels.count(1) != 1 or levels[0] != 1 else []
+    )
     return complaints + [f"level {b} follows level {a}" for a, b in pairwise(levels) if b > a + 1]
 
 
@@ -153,7 +188,9 @@ def links_lead_somewhere(nb):
             if inside and not (file.exists() and file.is_relative_to(ROOT)):
                 complaints.append(f"cell {number}: {target} is no file of this repository")
             if words.strip().lower() in ("here", "link", "this", "click here"):
-                complaints.append(f"cell {number}: the link text {words!r} does not say where it leads")
+                complaints.append(
+                    f"cell {number}: the link text {words!r} does not say where it leads"
+                )
     return complaints
 
 
@@ -161,7 +198,11 @@ def links_lead_somewhere(nb):
 def known_kinds(nb):
     wanted = {name: [name, *tags] for name, tags in build.KINDS.items()}
     wrong = [(number, cell.metadata.get("tags")) for number, cell in code_cells(nb)]
-    return [f"cell {number}: {tags} is no kind of cell" for number, tags in wrong if tags not in wanted.values()]
+    return [
+        f"cell {number}: {tags} is no kind of cell"
+        for number, tags in wrong
+        if tags not in wanted.values()
+    ]
 
 
 @rule
@@ -198,7 +239,9 @@ def pictures_are_described(nb):
         printed = "".join(out.text for out in cell.outputs if out.get("name") == "stdout")
         described = re.search(r"^Figure: (\S+\s+){4}", printed, re.M)
         if images(cell) and not described:
-            complaints.append(f'cell {number}: a picture without a printed "Figure: ..." of five words or more')
+            complaints.append(
+                f'cell {number}: a picture without a printed "Figure: ..." of five words or more'
+            )
         if kind(cell) == "figure" and not images(cell):
             complaints.append(f"cell {number}: a figure cell without a PNG")
     return complaints
@@ -206,16 +249,26 @@ def pictures_are_described(nb):
 
 @rule
 def figures_are_discussed(nb):
-    after = {number: nb.cells[number].cell_type for number, _ in code_cells(nb) if number < len(nb.cells)}
+    after = {
+        number: nb.cells[number].cell_type for number, _ in code_cells(nb) if number < len(nb.cells)
+    }
     figures = [number for number, cell in code_cells(nb) if kind(cell) == "figure"]
-    return [f"cell {number}: no Markdown follows the figure" for number in figures if after.get(number) != "markdown"]
+    return [
+        f"cell {number}: no Markdown follows the figure"
+        for number in figures
+        if after.get(number) != "markdown"
+    ]
 
 
 @rule
 def mostly_compared(nb):
     cells = code_cells(nb)
     ignored = sum(kind(cell) in IGNORED for _, cell in cells)
-    return [f"nbval ignores {ignored} of {len(cells)} code cells, more than 20 %"] if ignored > 0.2 * len(cells) else []
+    return (
+        [f"nbval ignores {ignored} of {len(cells)} code cells, more than 20 %"]
+        if ignored > 0.2 * len(cells)
+        else []
+    )
 
 
 @rule
@@ -229,32 +282,50 @@ def narrow_code(nb):
 def title_cell(nb):
     first = nb.cells[0].source if nb.cells[0].cell_type == "markdown" else ""
     complaints = [] if first.startswith("# ") else ["the first cell does not begin with the title"]
-    return complaints + [f"the title cell does not say {field!r}" for field in TITLE_FIELDS if field not in first]
+    return complaints + [
+        f"the title cell does not say {field!r}" for field in TITLE_FIELDS if field not in first
+    ]
 
 
 @rule
 def plain_metadata(nb):
-    complaints = [] if nb.metadata.get("kernelspec", {}).get("name") == "python3" else ["the kernel is not python3"]
+    complaints = (
+        []
+        if nb.metadata.get("kernelspec", {}).get("name") == "python3"
+        else ["the kernel is not python3"]
+    )
     complaints += ["the notebook stores widget states"] if "widgets" in nb.metadata else []
     extra = [(number, set(cell.metadata) - {"tags"}) for number, cell in enumerate(nb.cells, 1)]
-    return complaints + [f"cell {number}: metadata {sorted(keys)}" for number, keys in extra if keys]
+    return complaints + [
+        f"cell {number}: metadata {sorted(keys)}" for number, keys in extra if keys
+    ]
 
 
 @rule
 def unique_ids(nb):
     ids = [cell.get("id") for cell in nb.cells]
-    return [f"{len(ids)} cells share {len(set(ids))} ids"] if len(set(ids)) < len(ids) or None in ids else []
+    return (
+        [f"{len(ids)} cells share {len(set(ids))} ids"]
+        if len(set(ids)) < len(ids) or None in ids
+        else []
+    )
 
 
 @rule
 def no_shell(nb):
     shell = re.compile(r"^\s*(!|%pip|%conda|%%(bash|sh|script)\b|%%!)", re.M)
-    return [f"cell {number}: runs a shell command" for number, cell in code_cells(nb) if shell.search(cell.source)]
+    return [
+        f"cell {number}: runs a shell command"
+        for number, cell in code_cells(nb)
+        if shell.search(cell.source)
+    ]
 
 
 @rule
 def same_under_nbval(nb):
-    """nbval keeps no history and shows a value in spite of a semicolon; both work here and fail there."""
+    """nbval keeps no history and shows a value in spite of a semicolon; both work here and fail
+    there.
+    """
     trap = re.compile(r";\s*\Z|\b(In|Out)\[|(?<!\w)_(\d+\b|[.\[])")
     return [
         f"cell {number}: uses a trailing semicolon or the history"
@@ -275,7 +346,9 @@ def test_notebook_obeys(path, name):
 
 
 def test_every_source_has_its_notebook_and_every_notebook_its_source():
-    assert [path.stem for path in STORED] == sorted(path.stem for path in NOTEBOOKS.glob("src/*.py"))
+    assert [path.stem for path in STORED] == sorted(
+        path.stem for path in NOTEBOOKS.glob("src/*.py")
+    )
 
 
 def test_notebooks_agree_with_sources_stamps_and_package():
@@ -286,7 +359,8 @@ def test_notebooks_agree_with_sources_stamps_and_package():
 
 TITLE = """# 3 · A title
 
-**You will be able to** test. **You need** nothing. **Time**: 1 minute. **Hardware**: any. **What varies**: nothing.
+**You will be able to** test. **You need** nothing. **Time**: 1 minute. **Hardware**: any.
+**What varies**: nothing.
 """
 SOURCES = {  # position -> kind and source of a code cell; all other cells are Markdown
     1: ("det", "import torch"),
@@ -313,14 +387,23 @@ def printed(text: str, name: str = "stdout") -> NotebookNode:
 
 
 def good() -> NotebookNode:
-    cells = [v4.new_markdown_cell("A sentence of exactly eight words, all plain. " * 40) for _ in range(23)]
+    cells = [
+        v4.new_markdown_cell("A sentence of exactly eight words, all plain. " * 40)
+        for _ in range(23)
+    ]
     cells += [v4.new_markdown_cell("See [the builder](build.py) for $x[i](y)$.") for _ in range(3)]
     cells[0] = v4.new_markdown_cell(TITLE)
-    cells[3] = v4.new_markdown_cell("## Part\n\n![a grid of four cells](build.py)\n\n```\n# no heading\n```")
+    cells[3] = v4.new_markdown_cell(
+        "## Part\n\n![a grid of four cells](build.py)\n\n```\n# no heading\n```"
+    )
     for count, (number, (name, source)) in enumerate(SOURCES.items(), 1):
-        cells[number] = v4.new_code_cell(source, execution_count=count, metadata={"tags": [name, *build.KINDS[name]]})
+        cells[number] = v4.new_code_cell(
+            source, execution_count=count, metadata={"tags": [name, *build.KINDS[name]]}
+        )
     cells[7].outputs = [png(), printed("Figure: one black pixel, seen from above.\n")]
-    cells[11].outputs = [v4.new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])]
+    cells[11].outputs = [
+        v4.new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
+    ]
     return v4.new_notebook(cells=cells, metadata=deepcopy(build.METADATA))
 
 
@@ -350,18 +433,30 @@ PLANTS = [
     ("executed_in_order", lambda nb: nb.cells[16].update(execution_count=None)),
     ("executed_in_order", lambda nb: nb.cells[16].update(execution_count=99)),
     ("errors_only_where_wanted", shows(11)),
-    ("errors_only_where_wanted", shows(16, v4.new_output("error", ename="E", evalue="", traceback=[]))),
+    (
+        "errors_only_where_wanted",
+        shows(16, v4.new_output("error", ename="E", evalue="", traceback=[])),
+    ),
     ("nothing_on_stderr", shows(16, printed("careful", "stderr"))),
-    *(("nothing_of_this_machine", says(16, f"read('{path}')")) for path in ("/home/ada/x", "/tmp/x", "C:\\Users\\ada")),
+    *(
+        ("nothing_of_this_machine", says(16, f"read('{path}')"))
+        for path in ("/home/ada/x", "/tmp/x", "C:\\Users\\ada")
+    ),
     ("nothing_of_this_machine", says(6, "Look into /Users/ada/course.")),
     ("nothing_of_this_machine", says(16, "print(platform.node())")),
     ("nothing_of_this_machine", shows(16, printed("lib/python3.11/site-packages/torch"))),
     ("nothing_of_this_machine", shows(16, printed("ada@laptop:~/course$ ls"))),
-    ("nothing_of_this_machine", shows(16, v4.new_output("display_data", {"text/html": "<b>/root/x</b>"}))),
+    (
+        "nothing_of_this_machine",
+        shows(16, v4.new_output("display_data", {"text/html": "<b>/root/x</b>"})),
+    ),
     ("light_pictures", shows(7, png(1_000_000), png(1_000_001), DESCRIPTION)),
     ("pictures_are_png", shows(16, v4.new_output("display_data", {"image/svg+xml": "<svg/>"}))),
     ("pictures_are_png", shows(16, v4.new_output("display_data", {"text/html": "<svg></svg>"}))),
-    ("pictures_are_png", shows(9, v4.new_output("display_data", {build.WIDGET_VIEW: {"model_id": "1"}}))),
+    (
+        "pictures_are_png",
+        shows(9, v4.new_output("display_data", {build.WIDGET_VIEW: {"model_id": "1"}})),
+    ),
     ("pictures_are_png", says(6, "![a black pixel](data:image/png;base64,AAAA)")),
     ("headings_in_order", says(6, "# Another title")),
     ("headings_in_order", says(6, "#### Too deep")),
@@ -408,7 +503,9 @@ def test_every_rule_is_shown_a_violation():
     assert {name for name, _ in PLANTS} == set(RULES)
 
 
-@pytest.mark.parametrize(("name", "plant"), PLANTS, ids=[f"{i}-{name}" for i, (name, _) in enumerate(PLANTS)])
+@pytest.mark.parametrize(
+    ("name", "plant"), PLANTS, ids=[f"{i}-{name}" for i, (name, _) in enumerate(PLANTS)]
+)
 def test_exactly_the_broken_rule_complains(name, plant):
     nb = good()
     plant(nb)
@@ -494,9 +591,18 @@ WRONG = {
     "late import": (edit("trm_minimal/errors.py", "", "x = 1\n"), IMPORTS),
     "no module": (lambda house: (house / "trm_minimal/tasks/toys.py").unlink(), IMPORTS),
     "metadata": (edit("notebooks/00_a.ipynb", '"python3"', '"venv"'), ["metadata is not just"]),
-    "no notebook": (lambda house: (house / "notebooks/00_a.ipynb").unlink(), ["00_a.ipynb is missing"]),
-    "no source": (lambda house: (house / "notebooks/src/00_a.py").unlink(), ["src/00_a.py is missing"]),
-    "broken file": (lambda house: (house / "notebooks/00_a.ipynb").write_text("{"), ["not a notebook"]),
+    "no notebook": (
+        lambda house: (house / "notebooks/00_a.ipynb").unlink(),
+        ["00_a.ipynb is missing"],
+    ),
+    "no source": (
+        lambda house: (house / "notebooks/src/00_a.py").unlink(),
+        ["src/00_a.py is missing"],
+    ),
+    "broken file": (
+        lambda house: (house / "notebooks/00_a.ipynb").write_text("{"),
+        ["not a notebook"],
+    ),
 }
 
 
@@ -608,8 +714,12 @@ def test_ids_are_unique_and_depend_on_the_cell_alone(tmp_path):
 
 
 def test_tidy_keeps_no_path_no_progress_bar_and_no_widget_state():
-    view = v4.new_output("display_data", {build.WIDGET_VIEW: {"model_id": "1"}, "text/plain": "VBox()"})
-    frames = v4.new_output("error", ename="ValueError", evalue="no", traceback=["File /home/ada/x.py", "no"])
+    view = v4.new_output(
+        "display_data", {build.WIDGET_VIEW: {"model_id": "1"}, "text/plain": "VBox()"}
+    )
+    frames = v4.new_output(
+        "error", ename="ValueError", evalue="no", traceback=["File /home/ada/x.py", "no"]
+    )
     bar = printed(" 50%|#####     | 5/10 [00:01<00:01,  4.9it/s]\n", "stderr")
     cases = {
         "train": ([bar, deepcopy(view), printed("done")], [printed("done")]),
@@ -636,25 +746,47 @@ def school(house, monkeypatch):
     if not (ROOT / "trm_minimal/classroom/solutions").exists():
         pytest.skip("the solutions have been taken out of this copy")
     (house / "notebooks/src/00_a.py").write_text(MARK)
-    monkeypatch.setattr(build, "execute", lambda nb, folder, name, answers=None: play_kernel(nb, folder, name))
+    monkeypatch.setattr(
+        build, "execute", lambda nb, folder, name, answers=None: play_kernel(nb, folder, name)
+    )
     return house
 
 
 def test_a_mark_becomes_the_cells_of_its_exercise(school):
     path = school / "notebooks/src/00_a.py"
-    unsolved, solved = (build.read_source(path, solved=answered).cells for answered in (False, True))
-    assert [kind(cell) for cell in unsolved] == [kind(cell) for cell in solved] == ["", "", "exercise", "check", "det"]
-    assert "your code" in unsolved[2].source and "return" in solved[2].source and "your code" not in solved[2].source
-    assert [a.source == b.source for a, b in zip(unsolved, solved, strict=True)] == [True, True, False, True, True]
+    unsolved, solved = (
+        build.read_source(path, solved=answered).cells for answered in (False, True)
+    )
+    assert (
+        [kind(cell) for cell in unsolved]
+        == [kind(cell) for cell in solved]
+        == ["", "", "exercise", "check", "det"]
+    )
+    assert (
+        "your code" in unsolved[2].source
+        and "return" in solved[2].source
+        and "your code" not in solved[2].source
+    )
+    assert [a.source == b.source for a, b in zip(unsolved, solved, strict=True)] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_mark_of_no_exercise_is_refused_by_name(school):
     (school / "notebooks/src/00_a.py").write_text(MARK.replace("3.1", "3.99"))
-    with pytest.raises(build.NotBuilt, match=r"exercise 3\.99 .*there is no exercise '3\.99'; there are"):
+    with pytest.raises(
+        build.NotBuilt, match=r"exercise 3\.99 .*there is no exercise '3\.99'; there are"
+    ):
         build.read_source(school / "notebooks/src/00_a.py")
 
 
-def test_a_teacher_gets_solved_notebooks_and_a_page_and_nothing_is_overwritten(school, tmp_path, capsys):
+def test_a_teacher_gets_solved_notebooks_and_a_page_and_nothing_is_overwritten(
+    school, tmp_path, capsys
+):
     target, before = tmp_path / "teacher", (school / "notebooks/00_a.ipynb").read_bytes()
     assert build.main(["--teacher", str(target)], school) == 0
     assert sorted(path.name for path in target.iterdir()) == ["00_a.ipynb", "instructors.md"]

@@ -1,4 +1,6 @@
-"""Our model with the official weights gives the official outputs, losses and gradients (tests/vectors)."""
+"""Our model with the official weights gives the official outputs, losses and gradients
+(tests/vectors).
+"""
 
 import json
 from pathlib import Path
@@ -22,8 +24,12 @@ class Recorded:
     def __init__(self, name):
         self.config = CONFIGS[name]
         self.arrays = dict(np.load(VECTORS / f"{name}.npz", allow_pickle=False))
-        self.weights = {key[8:]: array for key, array in self.arrays.items() if key.startswith("weights/")}
-        self.inputs, self.labels = (torch.tensor(self.arrays[f"batch/{key}"]) for key in ("inputs", "labels"))
+        self.weights = {
+            key[8:]: array for key, array in self.arrays.items() if key.startswith("weights/")
+        }
+        self.inputs, self.labels = (
+            torch.tensor(self.arrays[f"batch/{key}"]) for key in ("inputs", "labels")
+        )
         self.puzzles = torch.tensor(self.arrays["batch/puzzle_identifiers"]).long()
         self.n, self.T = self.config["L_cycles"], self.config["H_cycles"]
 
@@ -66,18 +72,23 @@ def test_three_supervision_steps_in_a_row(name):
 
 @torch.no_grad()
 def test_the_mixer_in_a_row_drifts_from_float64_no_more_than_the_recording(monkeypatch):
-    """Random mixer weights multiply a rounding error by about ten in each supervision step, in the official code too:
-    its float32 recording ends 2.5e-3 from the float64 truth. So in a row the yardstick is that truth, not 1e-4.
+    """Random mixer weights multiply a rounding error by about ten in each supervision step, in the
+    official code too: its float32 recording ends 2.5e-3 from the float64 truth. So in a row the
+    yardstick is that truth, not 1e-4.
     """
     recorded = Recorded("trm_mlp_mixer")
     model = from_official(recorded.config, recorded.weights)
-    *_, ours = model.deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, ids_B=recorded.puzzles)
+    *_, ours = model.deep_supervision(
+        recorded.inputs, 3, recorded.n, recorded.T, ids_B=recorded.puzzles
+    )
 
     def norm64(x, eps=1e-5):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
 
     monkeypatch.setattr("trm_minimal.layers.rms_norm", norm64)
-    *_, truth = model.double().deep_supervision(recorded.inputs, 3, recorded.n, recorded.T, ids_B=recorded.puzzles)
+    *_, truth = model.double().deep_supervision(
+        recorded.inputs, 3, recorded.n, recorded.T, ids_B=recorded.puzzles
+    )
     theirs = recorded.step(3)[0]
     recording_error = (theirs - truth.logits).abs().max()
     assert 1e-3 < recording_error < 1e-2
@@ -94,7 +105,10 @@ def test_losses_and_every_gradient(recorded):
     answer = answer_loss(stablemax_cross_entropy, prediction.logits, recorded.labels, ignored=-100)
     halting = halting_loss(prediction.q, solved_B)
     for ours, name in ((loss_B, "loss_sum"), (answer, "lm_loss_sum"), (halting, "q_halt_loss_sum")):
-        assert abs(float(ours.detach().double().sum()) - float(recorded.arrays[f"train/{name}"])) < 1e-4
+        assert (
+            abs(float(ours.detach().double().sum()) - float(recorded.arrays[f"train/{name}"]))
+            < 1e-4
+        )
     assert solved_B.tolist() == [False, True, False, False]
 
     loss_B.sum().backward()
@@ -119,11 +133,15 @@ def test_sizes_and_the_way_back(recorded):
 def test_prefixes_of_compiled_checkpoints_are_dropped(recorded):
     compiled = {f"_orig_mod.model.{name}": array for name, array in recorded.weights.items()}
     model = from_official(recorded.config, compiled)
-    assert torch.equal(model.output_head.weight, torch.tensor(recorded.weights["inner.lm_head.weight"]))
+    assert torch.equal(
+        model.output_head.weight, torch.tensor(recorded.weights["inner.lm_head.weight"])
+    )
 
 
 def test_the_norm_over_width_is_another_model():
-    """The check must be able to fail: the more natural order of norm and transposition is far off."""
+    """The check must be able to fail: the more natural order of norm and transposition is far
+    off.
+    """
     recorded = Recorded("trm_mlp_mixer")
     model = from_official(recorded.config, recorded.weights)
     for layer in model.net.blocks:
@@ -134,7 +152,9 @@ def test_the_norm_over_width_is_another_model():
 
 
 def test_a_missing_and_a_misshapen_array_are_named(recorded):
-    short = {name: array for name, array in recorded.weights.items() if name != "inner.lm_head.weight"}
+    short = {
+        name: array for name, array in recorded.weights.items() if name != "inner.lm_head.weight"
+    }
     with pytest.raises(BadInput, match=r"output_head\.weight has shape none"):
         from_official(recorded.config, short)
     wide = recorded.weights | {"inner.lm_head.weight": np.zeros((9, 64), np.float32)}

@@ -1,4 +1,6 @@
-"""Muon for the matrices of the net, AdamW for the rest: the steps are torch's, the state survives, it learns."""
+"""Muon for the matrices of the net, AdamW for the rest: the steps are torch's, the state survives,
+it learns.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -14,7 +16,13 @@ from trm_minimal.train import train, train_step
 
 
 def tiny(**changes):
-    parts = {"dim": 16, "block": partial(mlp_mixer, multiple=16), "batch": 8, "steps": 12, "eval_every": 6}
+    parts = {
+        "dim": 16,
+        "block": partial(mlp_mixer, multiple=16),
+        "batch": 8,
+        "steps": 12,
+        "eval_every": 6,
+    }
     parts |= {"eval_puzzles": 8, "optimizer": partial(muon_adamw, lr=3e-3)}
     return replace(by_name("sudoku_4x4"), **(parts | changes))
 
@@ -50,9 +58,13 @@ def test_it_resumes_bit_for_bit(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tiny(), replace(task, symmetries=stop_in_the_middle), 0, path=path)
     resumed, whole = train(tiny(), task, 0, path=path, resume=True), train(tiny(), task, 0)
-    for (name, ours), theirs in zip(whole.model.named_parameters(), resumed.model.parameters(), strict=True):
+    for (name, ours), theirs in zip(
+        whole.model.named_parameters(), resumed.model.parameters(), strict=True
+    ):
         assert torch.equal(ours, theirs), name
-    assert whole.optimizer.state_dict()["state"].keys() == set(range(len(list(whole.model.parameters()))))
+    assert whole.optimizer.state_dict()["state"].keys() == set(
+        range(len(list(whole.model.parameters())))
+    )
 
 
 def test_it_learns():
@@ -62,7 +74,9 @@ def test_it_learns():
 
 
 def test_optimizers_by_weight_are_those_optimizers_each_on_its_own(tmp_path):
-    """Three of them, with rates of their own: the steps are those of three apart, and so resumed."""
+    """Three of them, with rates of their own: the steps are those of three apart, and so
+    resumed.
+    """
     adamw = partial(torch.optim.AdamW, lr=1e-2)
     sgd = partial(torch.optim.SGD, lr=1e-1, momentum=0.9)
     slow = partial(torch.optim.AdamW, lr=1e-4)

@@ -1,4 +1,6 @@
-"""Two processes on one batch learn what one process learns, resume each other's states, and only the first speaks."""
+"""Two processes on one batch learn what one process learns, resume each other's states, and only
+the first speaks.
+"""
 
 import os
 import subprocess
@@ -47,22 +49,40 @@ def tiny(steps=16, precision=torch.float32):
         batch=8,
         steps=steps,
         N_sup=3,
-        depth=constant(1, 1),  # an untrained mixer makes rounding ten times larger in a round of n = 4, T = 2
+        # an untrained mixer makes rounding ten times larger in a round of n = 4, T = 2
+        depth=constant(1, 1),
         eval_every=8,
         eval_puzzles=8,
         precision=precision,
-        optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.9),  # and AdamW blows up what is small
+        # and AdamW blows up what is small
+        optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.9),
     )
 
 
-def two_processes(folder: Path, path: Path, resume=False, arguments=()) -> subprocess.CompletedProcess:
+def two_processes(
+    folder: Path, path: Path, resume=False, arguments=()
+) -> subprocess.CompletedProcess:
     """Train `tiny` in two processes that torchrun starts; the state lies at `path` then."""
     script = folder / "script.py"
-    values = {"paths": [str(ROOT), str(ROOT / "tests")], "path": str(path), "resume": resume, "arguments": arguments}
+    values = {
+        "paths": [str(ROOT), str(ROOT / "tests")],
+        "path": str(path),
+        "resume": resume,
+        "arguments": arguments,
+    }
     script.write_text(SCRIPT.format(**values))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        str(script),
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
 
 
 def near(one: Path, two: Path) -> None:
@@ -112,16 +132,49 @@ def test_one_process_resumes_what_two_began_and_the_other_way_round(both, tmp_pa
 
 
 def test_the_command_line_under_torchrun_writes_one_run(tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "trm_minimal"]
-    words = ["train", "sudoku_4x4", "--steps", "4", "--batch", "8", "--eval-every", "4", "--out", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "trm_minimal",
+    ]
+    words = [
+        "train",
+        "sudoku_4x4",
+        "--steps",
+        "4",
+        "--batch",
+        "8",
+        "--eval-every",
+        "4",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    run = partial(subprocess.run, capture_output=True, text=True, check=False, env=environment, cwd=ROOT, timeout=300)
+    run = partial(
+        subprocess.run,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+        timeout=300,
+    )
     done = run([*command, *words])
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("EMA weights in") == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"state.safetensors", "weights.safetensors"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "state.safetensors",
+        "weights.safetensors",
+    }
     uneven = run([*command, *words[:4], "--batch", "7", "--out", str(tmp_path / "uneven")])
-    assert uneven.returncode != 0 and "2 processes cannot share a batch of 7 evenly; change --batch" in uneven.stderr
+    assert (
+        uneven.returncode != 0
+        and "2 processes cannot share a batch of 7 evenly; change --batch" in uneven.stderr
+    )
 
 
 def test_a_random_start_is_refused_with_several_workers():
@@ -137,4 +190,8 @@ def test_a_worker_alone_does_nothing():
     alone.average_gradients(model)
     assert torch.equal(model.weight.grad, torch.ones(2, 2))
     assert torch.equal(alone.share(values), values) and torch.equal(alone.gather(values), values)
-    assert [Workers(rank, 3).share(values).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
+    assert [Workers(rank, 3).share(values).tolist() for rank in range(3)] == [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+    ]

@@ -1,4 +1,6 @@
-"""The player holds the views' own parts, needs nothing from outside, and says something without its script."""
+"""The player holds the views' own parts, needs nothing from outside, and says something without its
+script.
+"""
 
 import json
 import re
@@ -49,8 +51,11 @@ def test_frames_are_the_views_parts(views, level):
 def test_it_is_one_script_that_asks_for_nothing_outside(views):
     html = player(*views, uid='b"<', level="step")
     assert html.count("<script>") == html.count("</script>") == 1
-    assert not re.search(r"https?:|src=|@import|require|fetch\(", html.replace("data:image/png;base64", ""))
-    assert "</" not in re.search(r"FRAMES = (.*?);\nconst", html, re.DOTALL).group(1)  # it could end the script
+    assert not re.search(
+        r"https?:|src=|@import|require|fetch\(", html.replace("data:image/png;base64", "")
+    )
+    # it could end the script
+    assert "</" not in re.search(r"FRAMES = (.*?);\nconst", html, re.DOTALL).group(1)
     assert 'id="b&quot;&lt;"' in html and "2 &lt;steps&gt;" in html
 
 
@@ -71,6 +76,8 @@ def test_a_page_is_a_whole_document():
 def test_a_gif_plays_once_and_rests_on_its_last_picture():
     figures = [Figure(figsize=(1, 1), facecolor=colour) for colour in ("red", "lime", "blue")]
     with Image.open(BytesIO(gif(figures, 300))) as picture:
-        assert picture.n_frames == 3 and "loop" not in picture.info and picture.info["duration"] == 300
+        assert (
+            picture.n_frames == 3 and "loop" not in picture.info and picture.info["duration"] == 300
+        )
         picture.seek(2)
         assert picture.convert("RGB").getpixel((50, 50)) == (0, 0, 255)

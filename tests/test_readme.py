@@ -23,7 +23,9 @@ def text_of(page: str) -> str:
 
 @pytest.mark.parametrize("page", tables.PAGES)
 def test_every_table_is_that_of_the_records(page):
-    assert tables.filled(text_of(page)) == text_of(page), "python -m trm_minimal.lab.studies.tables --write"
+    assert tables.filled(text_of(page)) == text_of(page), (
+        "python -m trm_minimal.lab.studies.tables --write"
+    )
 
 
 def test_every_table_has_one_place():
@@ -54,10 +56,14 @@ def test_writing_fills_the_places_and_nothing_else(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["agreement", "confirmation", "claims"])
 def test_with_one_seed_a_table_of_verdicts_claims_nothing(name, monkeypatch):
     read, before = sweeps.read, tables.TABLES[name]()
-    monkeypatch.setattr(sweeps, "read", lambda name: {cell: run for cell, run in read(name).items() if cell[1] == 0})
+    monkeypatch.setattr(
+        sweeps, "read", lambda name: {cell: run for cell, run in read(name).items() if cell[1] == 0}
+    )
     after = tables.TABLES[name]()
     assert after != before and "too few seeds" in after
-    assert not any(word in after for word in ("agrees", "time to learn", "confirmed", "refuted", "partly"))
+    assert not any(
+        word in after for word in ("agrees", "time to learn", "confirmed", "refuted", "partly")
+    )
 
 
 def test_a_changed_record_changes_the_tables(monkeypatch):
@@ -76,7 +82,9 @@ def test_the_listing_of_the_package_names_every_file_with_its_first_line():
     files = [path.relative_to(tables.PACKAGE) for path in tables.PACKAGE.rglob("*.py")]
     for path in files:
         name = path.parent if path.parent.as_posix() in tables.ONE_LINE else path
-        assert f"]({name.as_posix()})" in listing, f"{path}: python -m trm_minimal.lab.studies.tables --write"
+        assert f"]({name.as_posix()})" in listing, (
+            f"{path}: python -m trm_minimal.lab.studies.tables --write"
+        )
     linked = {tables.PACKAGE / link for link in re.findall(r"\]\((\S+?)\)", listing)}
     assert all(path.exists() for path in linked)
     assert "recursion.py) | The algorithm: the paper's Figure 3" in listing
@@ -85,7 +93,9 @@ def test_the_listing_of_the_package_names_every_file_with_its_first_line():
 def test_what_the_prose_of_the_results_says_of_the_sweeps():
     prose = " ".join(text_of("RESULTS.md").split())
     sudoku, fresh = sweeps.read("ablate_sudoku"), sweeps.read("confirm_maze")
-    early, late = (mean(compare.validated(sudoku, "baseline", step).values()) for step in (750, 1000))
+    early, late = (
+        mean(compare.validated(sudoku, "baseline", step).values()) for step in (750, 1000)
+    )
     assert f"on Sudoku from {early:.2f} to {late:.2f} over the last quarter" in prose
     half = compare.judge(sudoku, "half-rate").gap
     assert f"half the learning rate alone costs {-half.mean:.3f} on Sudoku" in prose
@@ -98,7 +108,8 @@ def test_what_the_prose_of_the_results_says_of_the_sweeps():
     fell = [seed for seed in high if high[seed] > 0.9 and low[seed] == 0]
     assert len(fell) == 2 and len(high) == 5  # "two of its five seeds"
     edges = [
-        sum(outcome.at_edge for outcome in claims.outcomes(sweeps.read(toy)).values()) for toy in ("parity", "recall")
+        sum(outcome.at_edge for outcome in claims.outcomes(sweeps.read(toy)).values())
+        for toy in ("parity", "recall")
     ]
     assert f"for {edges[0]} of 17 attempts on parity and for {edges[1]} on recall" in prose
 
@@ -125,11 +136,16 @@ def test_the_picture_shows_what_the_net_does_today(monkeypatch):
 
     task, run, labels_L = make.latest_maze()
     said = make.maze_thinking(Figure(figsize=(9, 2)), task, run, labels_L)
-    assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), "python figures/make.py"
+    assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), (
+        "python figures/make.py"
+    )
     with Image.open(ROOT / "figures" / "maze_thinking.gif") as picture:
-        assert picture.n_frames == len(make.maze_moments(task, run, labels_L)), "python figures/make.py"
+        assert picture.n_frames == len(make.maze_moments(task, run, labels_L)), (
+            "python figures/make.py"
+        )
     right_K = run.right(labels_L)[:, 0].all(-1)
-    assert not right_K[run.moment(2)] and right_K[run.moment(3, 1) :].all()  # as figures/README.md says
+    # as figures/README.md says
+    assert not right_K[run.moment(2)] and right_K[run.moment(3, 1) :].all()
 
 
 @pytest.mark.parametrize("draw", ["ablations", "explosion"])
@@ -138,13 +154,19 @@ def test_a_picture_says_what_the_records_and_nets_say(draw, monkeypatch):
     import make
 
     said = getattr(make, draw)(Figure(figsize=(8, 5.4), layout="constrained"))
-    assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), "python figures/make.py"
+    assert said in (ROOT / "figures" / "README.md").read_text(encoding="utf-8"), (
+        "python figures/make.py"
+    )
 
 
 def test_the_readmes_commands_exist():
     """Every `python -m trm_minimal ...` line of the README is one that the parser takes."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = {line.split()[3] for line in text.splitlines() if line.strip().startswith("python -m trm_minimal ")}
+    commands = {
+        line.split()[3]
+        for line in text.splitlines()
+        if line.strip().startswith("python -m trm_minimal ")
+    }
     assert {"doctor", "solve", "train", "evaluate"} <= commands
     for command in commands:
         with pytest.raises(SystemExit) as end:

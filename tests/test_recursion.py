@@ -11,7 +11,9 @@ from trm_minimal.recursion import deep_recursion, latent_recursion
 
 
 class Tape:
-    """A net that records each call and returns a function of its inputs that is neither symmetric nor commutative."""
+    """A net that records each call and returns a function of its inputs that is neither symmetric
+    nor commutative.
+    """
 
     def __init__(self):
         self.calls = []
@@ -55,7 +57,9 @@ def test_only_the_last_rounds_are_in_the_graph_with_all_their_calls(grad_rounds)
 
 
 def test_the_gradient_is_that_of_an_unrolled_last_round():
-    """By hand: two rounds, cut, one round; the derivative for x must agree, and differ from a one-call gradient."""
+    """By hand: two rounds, cut, one round; the derivative for x must agree, and differ from a
+    one-call gradient.
+    """
     x, y, z = start()
     net = Tape()
     x_ours = x.clone().requires_grad_()
@@ -84,7 +88,9 @@ def test_more_gradient_rounds_than_rounds_is_all_rounds():
 
 
 def test_a_plain_number_is_enough_of_a_tensor():
-    y, z = latent_recursion(lambda state, injection: 0.5 * state + 0.1 * injection, 1.0, 0.0, 0.0, n=2)
+    y, z = latent_recursion(
+        lambda state, injection: 0.5 * state + 0.1 * injection, 1.0, 0.0, 0.0, n=2
+    )
     assert (round(z, 3), round(y, 4)) == (0.15, 0.015)
 
 
@@ -99,6 +105,9 @@ def test_a_one_step_round_has_the_same_states_and_two_calls_of_each_round_in_the
     options = {"grad_rounds": grad_rounds, "one_round": one_step}
     ours = deep_recursion(tape, x.requires_grad_(), y, z, n=4, T=3, **options)
     in_graph = [grad and out.requires_grad for _, _, out, grad in tape.calls]
-    assert in_graph == [False] * 5 * (3 - grad_rounds) + [False, False, False, True, True] * grad_rounds
+    assert (
+        in_graph
+        == [False] * 5 * (3 - grad_rounds) + [False, False, False, True, True] * grad_rounds
+    )
     theirs = deep_recursion(Tape(), x, y, z, n=4, T=3, grad_rounds=grad_rounds)
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))

@@ -1,4 +1,6 @@
-"""Many thoughts: draws come from the generator given, moves are undone, choices are what they say."""
+"""Many thoughts: draws come from the generator given, moves are undone, choices are what they
+say.
+"""
 
 from functools import partial
 
@@ -22,7 +24,9 @@ from trm_minimal.model import RandomInit, TinyRecursiveModel
 
 def tiny(**parts):
     torch.manual_seed(0)
-    return TinyRecursiveModel(6, 16, dim=16, prefix=2, block=partial(mlp_mixer, multiple=16), **parts)
+    return TinyRecursiveModel(
+        6, 16, dim=16, prefix=2, block=partial(mlp_mixer, multiple=16), **parts
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,9 @@ def seeded(seed=0):
     "options",
     [{}, {"start": partial(noisy_start, scale=1.0)}, {"disturb": partial(noise, scale=1.0)}],
 )
-def test_what_is_random_comes_from_the_generator_and_torchs_own_stays_where_it_was(parts, options, task):
+def test_what_is_random_comes_from_the_generator_and_torchs_own_stays_where_it_was(
+    parts, options, task
+):
     model, inputs_NL = tiny(**parts), task.test.inputs_NL[:5]
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
@@ -120,5 +126,7 @@ def test_the_oracle_bounds_every_choice(task):
     found = roll_out(model, puzzles.inputs_NL, 2, (2, 2), 5, seeded())
     bound_SN = oracle(found, puzzles.labels_NL)
     for choose in (by_q, by_vote):
-        answers = type(answer(model, puzzles.inputs_NL[:1], 1, (1, 1)))(choose(found), found.q_KSN[0])
+        answers = type(answer(model, puzzles.inputs_NL[:1], 1, (1, 1)))(
+            choose(found), found.q_KSN[0]
+        )
         assert (exact_by_step(answers, puzzles.labels_NL) <= bound_SN).all()

@@ -1,4 +1,6 @@
-"""Other numbers of states and nets: the calls each makes, and what they share with the paper's round."""
+"""Other numbers of states and nets: the calls each makes, and what they share with the paper's
+round.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -144,7 +146,9 @@ def test_one_step_and_two_nets_compose_and_train():
     state = TrainState(recipe, recipe.task(), 0)
     before = [weight.clone() for weight in state.model.net.parameters()]
     losses = [float(recipe.update(recipe, state)[0]) for _ in range(30)]
-    moved = [not torch.equal(a, b) for a, b in zip(before, state.model.net.parameters(), strict=True)]
+    moved = [
+        not torch.equal(a, b) for a, b in zip(before, state.model.net.parameters(), strict=True)
+    ]
     assert all(moved) and sum(losses[-5:]) < sum(losses[:5])
 
 

@@ -1,4 +1,6 @@
-"""Recorded runs: what is written passes every check, each check sees its planted error, and the real runs stand."""
+"""Recorded runs: what is written passes every check, each check sees its planted error, and the
+real runs stand.
+"""
 
 import json
 import re
@@ -98,8 +100,13 @@ def turn(flags: str, places: range) -> str:
 def test_what_is_written_passes_every_check(folder, task, written):
     assert red(folder, task) == set()
     run = Run(folder)
-    assert [row["step"] for row in run.curve] == [15, 30, 40] and run.curve[-1]["ema"] == written.state.curve[-1]["ema"]
-    assert len(run.eval["test"]["raw"]["exact"]) == 3 and len(run.eval["test"]["ema"]["any_solution"]) == 120
+    assert [row["step"] for row in run.curve] == [15, 30, 40] and run.curve[-1][
+        "ema"
+    ] == written.state.curve[-1]["ema"]
+    assert (
+        len(run.eval["test"]["raw"]["exact"]) == 3
+        and len(run.eval["test"]["ema"]["any_solution"]) == 120
+    )
     model, recipe, facts = load_model(folder / "weights.safetensors")
     assert facts["step"] == 40 and recipes.describe(recipe) == recipes.describe(tiny())
     for name, tensor in written.state.ema.model.state_dict().items():
@@ -121,7 +128,10 @@ def test_an_edited_curve(folder, task):
 
 
 def test_edited_flags(folder, task):
-    """Of validation: the curve knows better. Of the first test puzzles: the weights do. Of a later one: the sum."""
+    """Of validation: the curve knows better.
+
+    Of the first test puzzles: the weights do. Of a later one: the sum.
+    """
     path = folder / "eval.json"
     untouched = path.read_text()
 
@@ -159,9 +169,12 @@ def test_a_changed_recipe_and_what_superseded_silences(folder, task, monkeypatch
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: replace(tiny(), clip=0.5))
     assert check.check_recipe(Run(folder)) == ["today's recipe differs in clip"]
     monkeypatch.setitem(
-        recipes.RECIPES, "tiny", lambda: replace(tiny(), recursion=partial(deep_recursion, one_round=one_step))
+        recipes.RECIPES,
+        "tiny",
+        lambda: replace(tiny(), recursion=partial(deep_recursion, one_round=one_step)),
     )
-    edit(folder / "recipe.json", lambda recipe: recipe.pop("recursion"))  # as if recorded before there was a choice
+    # as if recorded before there was a choice
+    edit(folder / "recipe.json", lambda recipe: recipe.pop("recursion"))
     assert check.check_recipe(Run(folder)) == ["today's recipe differs in recursion"]
     monkeypatch.setitem(recipes.RECIPES, "tiny", tiny)
     assert check.check_recipe(Run(folder)) == []
@@ -175,7 +188,8 @@ def test_a_changed_recipe_and_what_superseded_silences(folder, task, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "name", ["output_head.weight", "net.blocks.0.1.inner.down.weight", "init_y.vector_D", "q_head.bias"]
+    "name",
+    ["output_head.weight", "net.blocks.0.1.inner.down.weight", "init_y.vector_D", "q_head.bias"],
 )
 def test_flipped_weights_that_only_their_behaviour_betrays(folder, task, name):
     path = folder / "weights.safetensors"
@@ -195,7 +209,9 @@ def test_weights_of_another_seed(folder, task, written):
 
 def test_another_order_of_the_data_or_another_seed(folder, task):
     turned = replace(task, train=type(task.train)(*(tokens_NL.flip(0) for tokens_NL in task.train)))
-    assert check.check_first_steps(Run(folder), turned) and not check.check_first_steps(Run(folder), task)
+    assert check.check_first_steps(Run(folder), turned) and not check.check_first_steps(
+        Run(folder), task
+    )
     edit(folder / "recipe.json", lambda recipe: recipe.update(seed=4))
     assert check.check_first_steps(Run(folder), task)
 
@@ -225,7 +241,9 @@ def test_an_interrupted_record_leaves_nothing(written, task, tmp_path, monkeypat
 
     monkeypatch.setattr(runs, "write_sums", stop)
     with pytest.raises((KeyboardInterrupt, BadInput)):
-        runs.write_run(tmp_path / "tiny" / "cpu-3", "tiny", tiny(), task, written.state, 3, written.env)
+        runs.write_run(
+            tmp_path / "tiny" / "cpu-3", "tiny", tiny(), task, written.state, 3, written.env
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -239,7 +257,10 @@ def test_a_record_is_never_written_over(folder, task, written):
 def test_what_a_killed_process_left_is_not_read(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "RUNS", tmp_path / "all")
     shutil.copytree(folder, tmp_path / "all" / "tiny" / "cpu-3")
-    for rest in (tmp_path / "all" / ".unfinished-1" / "new", tmp_path / "all" / "tiny" / ".unfinished-2" / "new"):
+    for rest in (
+        tmp_path / "all" / ".unfinished-1" / "new",
+        tmp_path / "all" / "tiny" / ".unfinished-2" / "new",
+    ):
         rest.mkdir(parents=True)
     (tmp_path / "all" / "README.md").write_text("")
     assert (
@@ -264,7 +285,9 @@ def repository(tmp_path, monkeypatch):
 
     def git(*arguments):
         who = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
-        done = subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=root, check=True, capture_output=True, text=True
+        )
         return done.stdout.strip()
 
     def commit():
@@ -298,7 +321,9 @@ def test_without_git_the_record_has_digests_and_no_commit(repository, tmp_path, 
     shutil.copytree(repository.root / "trm_minimal", tmp_path / "elsewhere" / "trm_minimal")
     provenance.require_clean_tree()
     env = provenance.environment("cpu", "train tiny --record")
-    assert env["commit"] is None and env["sources"] == {"trm_minimal/a.py": provenance.sha256(repository.source)}
+    assert env["commit"] is None and env["sources"] == {
+        "trm_minimal/a.py": provenance.sha256(repository.source)
+    }
 
 
 def test_a_record_made_without_git_takes_its_first_steps_when_adopted(
@@ -308,14 +333,24 @@ def test_a_record_made_without_git_takes_its_first_steps_when_adopted(
     env = provenance.environment("cpu", "train tiny --record")
     with monkeypatch.context() as patch:
         patch.setattr(runs, "has_git", lambda: False)
-        runs.write_run(tmp_path / "tiny" / "cpu-3", "tiny", tiny(), task, written.state, 3, env | {"commit": None})
+        runs.write_run(
+            tmp_path / "tiny" / "cpu-3",
+            "tiny",
+            tiny(),
+            task,
+            written.state,
+            3,
+            env | {"commit": None},
+        )
     folder = tmp_path / "tiny" / "cpu-3"
     assert Run(folder).first_steps is None and red(folder, task) == {"first steps"}
     adopt.adopt(folder, commit)
     assert Run(folder).first_steps == Run(written.folder).first_steps and red(folder, task) == set()
 
 
-def test_a_large_net_is_kept_in_half_and_scored_as_it_is_kept(tmp_path, task, written, registered, monkeypatch):
+def test_a_large_net_is_kept_in_half_and_scored_as_it_is_kept(
+    tmp_path, task, written, registered, monkeypatch
+):
     folder = tmp_path / "tiny" / "cpu-3"
     monkeypatch.setattr(weights, "LARGE", 1000)
     runs.write_run(folder, "tiny", tiny(), task, written.state, 3, written.env)
@@ -329,7 +364,9 @@ def test_a_large_net_is_kept_in_half_and_scored_as_it_is_kept(tmp_path, task, wr
 
 
 def test_of_a_costly_net_the_first_puzzles_are_scored_after_every_step(folder, task, monkeypatch):
-    """Of 40 and 120 puzzles the first 16; a turned flag is seen there, after any step, and not beyond."""
+    """Of 40 and 120 puzzles the first 16; a turned flag is seen there, after any step, and not
+    beyond.
+    """
     monkeypatch.setattr(replay, "MINUTE", 0)
     asked = []
 
@@ -390,7 +427,10 @@ def shipped_task(name):
 
 
 def task_of(run, request):
-    """The run's task. Where its puzzles are not ours to ship and not here, the shipped ones that validated it."""
+    """The run's task.
+
+    Where its puzzles are not ours to ship and not here, the shipped ones that validated it.
+    """
     recipe = recipes.by_name(run.recipe["name"])
     try:
         return shipped_task(run.recipe["name"])
@@ -404,7 +444,10 @@ def task_of(run, request):
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 def test_record_is_whole_and_of_todays_recipe(folder):
     run = Run(folder)
-    assert [run.recipe["name"], folder.name.split("-")[1]] == [folder.parent.name, str(run.recipe["seed"])]
+    assert [run.recipe["name"], folder.name.split("-")[1]] == [
+        folder.parent.name,
+        str(run.recipe["seed"]),
+    ]
     assert check.check_files(run) + check.check_recipe(run) + check.check_curve(run) == []
 
 
@@ -412,7 +455,10 @@ def test_record_is_whole_and_of_todays_recipe(folder):
 def test_record_names_the_commit_that_made_it(folder):
     env = Run(folder).env
     assert re.fullmatch("[0-9a-f]{40}", env["commit"]) and env["sources"]
-    if not provenance.has_git() or provenance.git("rev-parse", "--is-shallow-repository").strip() == b"true":
+    if (
+        not provenance.has_git()
+        or provenance.git("rev-parse", "--is-shallow-repository").strip() == b"true"
+    ):
         pytest.skip("the history is not here: the sources of the commit cannot be compared")
     assert provenance.check_sources(env, env["commit"]) == []
 
@@ -420,7 +466,9 @@ def test_record_names_the_commit_that_made_it(folder):
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 def test_record_tells_nothing_of_the_machine(folder):
     for path in folder.glob("*.[jct]*"):  # JSON, CSV and text
-        assert not re.search(r"/(home|root|work|tmp|Users)\b", path.read_text(encoding="utf-8")), path
+        assert not re.search(r"/(home|root|work|tmp|Users)\b", path.read_text(encoding="utf-8")), (
+            path
+        )
 
 
 @pytest.mark.records(dict(zip(NAMES, FOLDERS, strict=True)))
@@ -442,7 +490,9 @@ def test_recorded_first_steps_are_taken_again(record, request, monkeypatch):
     assert check.check_first_steps(run, task) == []
 
 
-@pytest.mark.parametrize("path", sorted(runs.RUNS.glob("*/*/harder.json")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted(runs.RUNS.glob("*/*/harder.json")), ids=lambda path: path.parent.name
+)
 def test_scores_on_harder_puzzles_are_their_flags(path, published_if_here):
     """Counted again; and where the puzzles are here, the first are answered again, in float32."""
     for scored in json.loads(path.read_text(encoding="utf-8")):
@@ -457,7 +507,9 @@ def test_scores_on_harder_puzzles_are_their_flags(path, published_if_here):
             csv = published_if_here / "sudoku-real" / scored["puzzles"]
             model, recipe, _ = load_model(path.with_name("weights.safetensors"))
             task, first = puzzles.task_of_csv(csv), slice(0, 8)
-            again = score.score(recipe, task, model, type(task.test)(*(tokens_NL[first] for tokens_NL in task.test)))
+            again = score.score(
+                recipe, task, model, type(task.test)(*(tokens_NL[first] for tokens_NL in task.test))
+            )
             assert sum(a != b for a, b in zip(flags[first], again["exact"][-1], strict=True)) <= 1
             ratings = puzzles.ratings(csv)[: len(flags)]
             rows = score.by_rating({"exact": [flags]}, ratings)
@@ -472,8 +524,14 @@ def test_the_list_of_done_runs_is_the_folders():
 
 def test_each_shipped_checkpoint_is_the_weights_of_its_run():
     text = (CHECKPOINTS / "README.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `?([\w.-]+\.safetensors)`? \| `?(data/runs/[\w/-]+)`? \|", text, re.MULTILINE))
+    rows = dict(
+        re.findall(
+            r"^\| `?([\w.-]+\.safetensors)`? \| `?(data/runs/[\w/-]+)`? \|", text, re.MULTILINE
+        )
+    )
     assert sorted(rows) == sorted(path.name for path in CHECKPOINTS.glob("*.safetensors"))
     for name, run in rows.items():
         weights = provenance.ROOT / run / "weights.safetensors"
-        assert weights.is_file() and provenance.sha256(CHECKPOINTS / name) == provenance.sha256(weights), name
+        assert weights.is_file() and provenance.sha256(CHECKPOINTS / name) == provenance.sha256(
+            weights
+        ), name

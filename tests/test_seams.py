@@ -1,4 +1,6 @@
-"""Room for what a recipe may choose: each seam takes a part of its own and does what the part says."""
+"""Room for what a recipe may choose: each seam takes a part of its own and does what the part
+says.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -61,7 +63,9 @@ def test_label_smoothing_is_a_cross_entropy(task):
     """At no smoothing it is the softmax; at 0.1 it equals torch's own."""
 
     def smoothed(logits_BLV, labels_BL, smoothing):
-        return F.cross_entropy(logits_BLV.float().mT, labels_BL, reduction="none", label_smoothing=smoothing)
+        return F.cross_entropy(
+            logits_BLV.float().mT, labels_BL, reduction="none", label_smoothing=smoothing
+        )
 
     none = losses(tiny(cross_entropy=partial(smoothed, smoothing=0.0)), task)
     plain = losses(tiny(cross_entropy=softmax_cross_entropy), task)
@@ -100,7 +104,9 @@ def test_milestones_are_targets_by_supervision_step(task):
         is_given_BL = carry.inputs > 1
         early_B = carry.steps < 2
         target_BL = torch.where(early_B[:, None] & ~is_given_BL, 0, carry.labels)
-        loss_B, solved_B = supervision_loss(recipe.cross_entropy, prediction.logits, prediction.q, carry.labels)
+        loss_B, solved_B = supervision_loss(
+            recipe.cross_entropy, prediction.logits, prediction.q, carry.labels
+        )
         whole_B = answer_loss(recipe.cross_entropy, prediction.logits, carry.labels)
         staged_B = answer_loss(recipe.cross_entropy, prediction.logits, target_BL)
         return loss_B - whole_B + staged_B, prediction.q, solved_B

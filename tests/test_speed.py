@@ -52,14 +52,24 @@ def test_under_autocast_the_net_sees_rounded_states_and_the_caller_float32():
     assert x.grad.dtype is torch.float32 and x.grad.abs().min() > 0
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler, and g++ is not installed")
+@pytest.mark.skipif(
+    shutil.which("g++") is None,
+    reason="torch.compile needs a C++ compiler, and g++ is not installed",
+)
 def test_a_step_compiled_whole_trains_as_the_written_one():
     recipe = replace(
-        recipes.sudoku_4x4(), dim=16, block=partial(mlp_mixer, multiple=16), depth=constant(1, 2), batch=4, N_sup=2
+        recipes.sudoku_4x4(),
+        dim=16,
+        block=partial(mlp_mixer, multiple=16),
+        depth=constant(1, 2),
+        batch=4,
+        N_sup=2,
     )
     task, losses = recipe.task(), []
     for part in (recipe, replace(recipe, compilation=compiled_whole)):
         state = TrainState(part, task, 0)
         losses.append(torch.stack([train_step(part, state)[0] for _ in range(3)]))
-    assert state.model._compiled_call_impl is not None and state.ema.model._compiled_call_impl is None
+    assert (
+        state.model._compiled_call_impl is not None and state.ema.model._compiled_call_impl is None
+    )
     assert torch.allclose(*losses, atol=1e-5)

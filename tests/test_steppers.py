@@ -1,4 +1,6 @@
-"""Every control at every position, through the real widgets: what they say is what the trace holds."""
+"""Every control at every position, through the real widgets: what they say is what the trace
+holds.
+"""
 
 import re
 from dataclasses import replace
@@ -57,7 +59,9 @@ def test_every_position_of_every_control_says_what_the_trace_holds(tiny):
     widget, seen = stepper(tiny), 0
     for puzzle in range(len(puzzles)):
         widget.puzzle.value = puzzle
-        runs_ = [trace(who.model, puzzles.inputs_NL[puzzle], who.N_sup, who.depth) for who in thinkers]
+        runs_ = [
+            trace(who.model, puzzles.inputs_NL[puzzle], who.N_sup, who.depth) for who in thinkers
+        ]
         for level in LEVELS.values():
             widget.level.value = level
             ends = [run.ends_of(level) for run in runs_]
@@ -73,13 +77,18 @@ def test_every_position_of_every_control_says_what_the_trace_holds(tiny):
                             said, (step, round_, call, state) = text_of(page), run.position(k)
                             seen += 1
                             if k == 0:
-                                assert said.startswith("Before the first call: ") and "cells given" in said
+                                assert (
+                                    said.startswith("Before the first call: ")
+                                    and "cells given" in said
+                                )
                                 continue
                             tokens, q = run.tokens_KNL[k, 0], run.q_KN[k, 0]
                             if peek and state == "z":
                                 assert "In the answer it would give now" in said
                                 tokens, q = (answer[0] for answer in run.peek(k))
-                            assert said.startswith(f"Call {k} of {len(run) - 1}: supervision step {step} of ")
+                            assert said.startswith(
+                                f"Call {k} of {len(run) - 1}: supervision step {step} of "
+                            )
                             assert f"round {round_} of 2, call {call} of 3, renews {state}." in said
                             right = int((tokens == puzzles.labels_NL[puzzle]).sum())
                             assert f"{right} of 16 cells right" in said and f"Q {q:+.1f}," in said
@@ -178,8 +187,12 @@ def test_another_thread_may_move_the_slider_without_gradients_piling_up(tiny):
             with torch.enable_grad():
                 widget.puzzle.value = 1
                 widget.slider.value = 2
-                failed.extend(state for run in widget.traces for state in run.renewed if state.requires_grad)
-        except Exception as error:  # whatever happens on the other thread fails the test on this one
+                failed.extend(
+                    state for run in widget.traces for state in run.renewed if state.requires_grad
+                )
+        except (
+            Exception
+        ) as error:  # whatever happens on the other thread fails the test on this one
             failed.append(error)
 
     other = Thread(target=move)
@@ -223,7 +236,9 @@ def shapes(part: str, colour: str) -> int:
     """How many outlines the paths of this fill or stroke have."""
     paths = re.findall(r'<path d="([^"]*)"([^>]*)/>', part)
     return sum(
-        len(re.findall("M", d)) for d, style in paths if f'fill="{colour}"' in style or f'stroke="{colour}"' in style
+        len(re.findall("M", d))
+        for d, style in paths
+        if f'fill="{colour}"' in style or f'stroke="{colour}"' in style
     )
 
 
@@ -236,7 +251,9 @@ def test_marks_on_a_maze_are_counted_by_kind(solved):
         free = (run.inputs_NL[0] == maze.SPACE).numpy()
         path, wrong = (tokens_L == maze.PATH).numpy(), (tokens_L != labels_L).numpy()
         assert shapes(board, LOOKS["right"].colour) == (path & ~wrong & free).sum()
-        assert shapes(board, LOOKS["changed"].colour) == ((tokens_L != before_L).numpy() & free).sum()
+        assert (
+            shapes(board, LOOKS["changed"].colour) == ((tokens_L != before_L).numpy() & free).sum()
+        )
         missing = wrong & (labels_L == maze.PATH).numpy()
         # A cross has two strokes, so two outlines are not needed: it is drawn as one M and one m.
         assert shapes(board, LOOKS["wrong"].colour) == wrong.sum()
@@ -249,20 +266,26 @@ def test_heat_maps_show_what_they_name(solved):
     _, run, _ = solved
     P = run.model.prefix
     moved, component, features, sure = (HEATS[name][0](run, 0) for name in HEATS)
-    assert np.array_equal(sure, run.confidence_KNL[:, 0].numpy()) and 0 < sure.min() < sure.max() <= 1
+    assert (
+        np.array_equal(sure, run.confidence_KNL[:, 0].numpy()) and 0 < sure.min() < sure.max() <= 1
+    )
     k = run.moment(2, 1, 1)
     by_hand = (run.z(k)[0, P:] - run.z(k - 1)[0, P:]).norm(dim=1).numpy()
-    assert np.allclose(moved[k] / moved[k].max(), by_hand / by_hand.max(), atol=1e-5) and moved.max() == pytest.approx(
-        1
-    )
+    assert np.allclose(
+        moved[k] / moved[k].max(), by_hand / by_hand.max(), atol=1e-5
+    ) and moved.max() == pytest.approx(1)
     assert (moved[run.moment(2, 1)] == moved[run.moment(2, 1, 2)]).all()
-    assert features.shape == (len(run), 81, 96) and np.allclose(features[k] * 6 - 3, run.z(k)[0, P:].numpy(), atol=1e-5)
+    assert features.shape == (len(run), 81, 96) and np.allclose(
+        features[k] * 6 - 3, run.z(k)[0, P:].numpy(), atol=1e-5
+    )
     assert component.shape == (len(run), 81) and component.min() == 0 and component.max() == 1
     z = np.stack([run.z(k)[0, P:].numpy() for k in range(len(run))]).reshape(-1, 96)
     z = z - z.mean(0)
     values = component.reshape(-1) - component.mean()
     along = z.T @ values / np.linalg.norm(values)
-    assert np.linalg.norm(along) ** 2 == pytest.approx(np.linalg.svd(z, compute_uv=False)[0] ** 2, rel=1e-3)
+    assert np.linalg.norm(along) ** 2 == pytest.approx(
+        np.linalg.svd(z, compute_uv=False)[0] ** 2, rel=1e-3
+    )
 
 
 def test_a_page_has_every_part_once_and_is_described(solved):
@@ -287,12 +310,16 @@ def verdict(editor) -> str:
 
 def test_a_maze_is_judged_at_every_click(editor):
     widget, task, told = editor
-    assert verdict(widget).startswith("✓ This puzzle is valid") and torch.equal(told[-1], task.test.inputs_NL[3])
+    assert verdict(widget).startswith("✓ This puzzle is valid") and torch.equal(
+        told[-1], task.test.inputs_NL[3]
+    )
     start = widget.symbols.index("S")
     free = widget.symbols.index(" ")
     widget.brush.value = "S"
     widget.cells[free].click()
-    assert verdict(widget) == "× The maze has 2 cells S; exactly one is wanted." and told[-1] is None
+    assert (
+        verdict(widget) == "× The maze has 2 cells S; exactly one is wanted." and told[-1] is None
+    )
     widget.cells[free].click()
     assert told[-1] is not None and widget.cells[free].description == NOTHING
     widget.brush.value = "#"
@@ -307,12 +334,16 @@ def test_every_brush_on_every_cell_leaves_board_and_text_alike(editor):
     widget, task, told = editor
     for brush in widget.brush.options:
         widget.brush.value = (
-            dict(widget.brush.options)[brush[0]] if isinstance(brush, tuple) else widget.brush.options[brush]
+            dict(widget.brush.options)[brush[0]]
+            if isinstance(brush, tuple)
+            else widget.brush.options[brush]
         )
         for cell in range(task.length):
             widget.cells[cell].click()
             assert widget.text.value.replace("\n", "") == "".join(widget.symbols)
-            shown = [" " if cell.description == NOTHING else cell.description for cell in widget.cells]
+            shown = [
+                " " if cell.description == NOTHING else cell.description for cell in widget.cells
+            ]
             assert "".join(shown) == "".join(widget.symbols).replace("#", " ")
             assert (told[-1] is None) == verdict(widget).startswith("×")
 
@@ -404,4 +435,6 @@ def test_the_playground_thinks_about_what_was_drawn_beside_the_true_answer():
     widget.editor.cells[digit].click()
     assert widget.think.disabled == ("several solutions" in verdict(widget.editor))
     widget.stepper.puzzle.value = 7
-    assert [task.symbols.index(symbol) for symbol in widget.editor.symbols] == task.test.inputs_NL[7].tolist()
+    assert [task.symbols.index(symbol) for symbol in widget.editor.symbols] == task.test.inputs_NL[
+        7
+    ].tolist()

@@ -19,7 +19,9 @@ SHAPES = pytest.mark.parametrize("shape", [FOUR, SIX, NINE], ids=["4x4", "6x6", 
 SHIPPED = {"sudoku-4x4": FOUR, "sudoku-6x6": SIX, "sudoku-9x9": NINE, "sudoku-generated": NINE}
 GIVENS = {FOUR: 6, SIX: 13, NINE: 30}
 DATA = Path(os.environ.get("TRM_DATA", Path(__file__).parents[2] / "shared" / "data"))
-NO_SOLUTION_TELLS = ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."
+NO_SOLUTION_TELLS = (
+    ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."
+)
 
 
 def seeded(seed=0):
@@ -46,7 +48,9 @@ def count_solutions(height, width, question, limit=2):
     box = {place: (place[0] // height, place[1] // width) for place in board}
 
     def allowed(place):
-        seen = {board[p] for p in board if p[0] == place[0] or p[1] == place[1] or box[p] == box[place]}
+        seen = {
+            board[p] for p in board if p[0] == place[0] or p[1] == place[1] or box[p] == box[place]
+        }
         return [d for d in "123456789"[:size] if d not in seen]
 
     def count(left):
@@ -87,7 +91,9 @@ def test_the_solver_agrees_with_plain_backtracking_on_puzzles_with_a_clue_too_fe
             assert len(solutions) == count_solutions(shape.box_rows, shape.box_cols, fewer)
             verdicts[len(solutions)] += 1
         assert sudoku.solve(shape, question)[0] == [answer] and unique(shape, question)
-    assert verdicts[1] == 0, "generate(givens=0) must end at a minimal puzzle: no clue can be spared"
+    assert verdicts[1] == 0, (
+        "generate(givens=0) must end at a minimal puzzle: no clue can be spared"
+    )
 
 
 def test_guesses_count_the_digits_tried():
@@ -145,14 +151,20 @@ def test_all_four_is_one_puzzle_of_each_class():
     assert len(set(forms)) == len(forms) == 2236
     assert all(unique(FOUR, question) for question, _ in every[::20])
     generator = seeded(5)
-    drawn = {sudoku.canonical_puzzle(FOUR, sudoku.generate(FOUR, 4 + i % 5, generator)[0]) for i in range(500)}
+    drawn = {
+        sudoku.canonical_puzzle(FOUR, sudoku.generate(FOUR, 4 + i % 5, generator)[0])
+        for i in range(500)
+    }
     assert drawn <= set(forms) and len(drawn) > 250
     assert not sudoku.all_four(range(0, 4)), "4 clues are the fewest"
 
 
 def test_split_tears_no_class_apart_and_deals_in_proportion():
-    puzzles = [(f"{i // 2}", f"{i // 2 % 50}") for i in range(3000)]  # 50 classes of 30; each puzzle comes twice
-    parts = sudoku.split(puzzles, {"train": 800, "validation": 0, "test": 100}, form=lambda puzzle: puzzle[1])
+    # 50 classes of 30; each puzzle comes twice
+    puzzles = [(f"{i // 2}", f"{i // 2 % 50}") for i in range(3000)]
+    parts = sudoku.split(
+        puzzles, {"train": 800, "validation": 0, "test": 100}, form=lambda puzzle: puzzle[1]
+    )
     assert {name: len(part) for name, part in parts.items()} == {"train": 800, "test": 100}
     classes = {name: {form for _, form in part} for name, part in parts.items()}
     assert not classes["train"] & classes["test"]
@@ -160,13 +172,18 @@ def test_split_tears_no_class_apart_and_deals_in_proportion():
     assert len({puzzle for part in parts.values() for puzzle in part}) == 900
 
 
-@pytest.mark.parametrize("shape, givens", [(SIX, range(11, 14)), (NINE, range(28, 31))], ids=["6x6", "9x9"])
+@pytest.mark.parametrize(
+    "shape, givens", [(SIX, range(11, 14)), (NINE, range(28, 31))], ids=["6x6", "9x9"]
+)
 def test_make_keeps_its_promises(shape, givens):
     counts = {"train": 24, "validation": 4, "test": 4}
     parts = sudoku.make(shape, counts, givens, seeded())
     assert parts == sudoku.make(shape, counts, givens, seeded())
     assert {name: len(rows) for name, rows in parts.items()} == counts
-    grids = {name: {sudoku.canonical_grid(shape, row.answer) for row in rows} for name, rows in parts.items()}
+    grids = {
+        name: {sudoku.canonical_grid(shape, row.answer) for row in rows}
+        for name, rows in parts.items()
+    }
     assert not grids["train"] & grids["test"] and not grids["train"] & grids["validation"]
     assert not grids["validation"] & grids["test"]
     for row in [row for rows in parts.values() for row in rows]:
@@ -201,21 +218,33 @@ def test_a_moved_sudoku_is_a_sudoku(shape):
         move_texts(shape, questions, move),
         move_texts(shape, answers, move),
     )
-    assert sudoku.is_solution(shape, tokens(shape, moved_questions), tokens(shape, moved_answers)).all()
+    assert sudoku.is_solution(
+        shape, tokens(shape, moved_questions), tokens(shape, moved_answers)
+    ).all()
     assert all(new != old for new, old in zip(moved_answers, answers, strict=True))
     for question, old in list(zip(moved_questions, questions, strict=True))[:6]:
-        assert unique(shape, question) and sum(c != "." for c in question) == sum(c != "." for c in old)
+        assert unique(shape, question) and sum(c != "." for c in question) == sum(
+            c != "." for c in old
+        )
     assert (move.values_BV[:, :2] == torch.tensor([0, 1])).all()
-    assert len({tuple(cells) for cells in move.cells_BL.tolist()}) > 20, "each row of a batch draws its own move"
+    assert len({tuple(cells) for cells in move.cells_BL.tolist()}) > 20, (
+        "each row of a batch draws its own move"
+    )
 
 
 def lines_that_keep_groups(size, members):
     groups = [frozenset(range(i, i + members)) for i in range(0, size, members)]
     keeps = (order for order in permutations(range(size)))
-    return [o for o in keeps if all(frozenset(o[i : i + members]) in groups for i in range(0, size, members))]
+    return [
+        o
+        for o in keeps
+        if all(frozenset(o[i : i + members]) in groups for i in range(0, size, members))
+    ]
 
 
-@pytest.mark.parametrize("shape, size, draws", [(FOUR, 128, 4_000), (SIX, 3_456, 60_000)], ids=["4x4", "6x6"])
+@pytest.mark.parametrize(
+    "shape, size, draws", [(FOUR, 128, 4_000), (SIX, 3_456, 60_000)], ids=["4x4", "6x6"]
+)
 def test_the_moves_are_the_whole_group_and_nothing_else(shape, size, draws):
     lines = range(shape.size)
     group = {
@@ -239,12 +268,17 @@ def test_every_kind_of_9x9_move_occurs_and_units_stay_units():
     cells = torch.where(turned[:, None, None], cells.mT, cells)
     rows, columns = cells[:, :, 0] // 9, cells[:, 0] % 9
     for lines in (rows, columns):
-        assert Counter(map(tuple, (lines[:, ::3] // 3).tolist())).keys() == set(permutations(range(3)))
+        assert Counter(map(tuple, (lines[:, ::3] // 3).tolist())).keys() == set(
+            permutations(range(3))
+        )
         for band in range(3):
             assert len(set(map(tuple, (lines[:, 3 * band : 3 * band + 3] % 3).tolist()))) == 6
     assert len(set(cells[:, 0, 0].tolist())) == 81
     units = {frozenset(unit) for unit in NINE.units}
-    assert all({frozenset(board[unit].tolist()) for unit in NINE.units} == units for board in cells[:50].flatten(1))
+    assert all(
+        {frozenset(board[unit].tolist()) for unit in NINE.units} == units
+        for board in cells[:50].flatten(1)
+    )
 
 
 @SHAPES
@@ -272,7 +306,8 @@ def test_a_batch_is_moved_at_once():
 def test_6x6_puzzles_come_fast_enough_to_train_on():
     start = time.process_time()
     some(SIX, 200)
-    assert time.process_time() - start < 4  # an idle core makes over 1,000 a second; this only catches a blunder
+    # an idle core makes over 1,000 a second; this only catches a blunder
+    assert time.process_time() - start < 4
 
 
 @SHAPES
@@ -282,7 +317,9 @@ def test_twins_have_one_canonical_form(shape):
     assert [sudoku.canonical_grid(shape, form) for form in forms] == forms
     for seed in range(3):
         move = sudoku.symmetries(shape)(20, seeded(seed))
-        assert [sudoku.canonical_grid(shape, twin) for twin in move_texts(shape, answers, move)] == forms
+        assert [
+            sudoku.canonical_grid(shape, twin) for twin in move_texts(shape, answers, move)
+        ] == forms
         if shape is not NINE:
             twins = move_texts(shape, questions, move)
             assert [sudoku.canonical_puzzle(shape, twin) for twin in twins] == [
@@ -293,7 +330,9 @@ def test_twins_have_one_canonical_form(shape):
 
 
 def test_the_288_grids_of_4x4_fall_in_2_classes():
-    classes = Counter(sudoku.canonical_grid(FOUR, grid) for grid in sudoku.solve(FOUR, "." * 16, limit=999)[0])
+    classes = Counter(
+        sudoku.canonical_grid(FOUR, grid) for grid in sudoku.solve(FOUR, "." * 16, limit=999)[0]
+    )
     assert sorted(classes.values()) == [96, 192]
 
 
@@ -500,7 +539,9 @@ def test_draw():
         assert len(lines) == shape.size + shape.box_cols - 1 and len(set(map(len, lines))) == 1
         rules = [line for line in lines if "-" in line]
         assert len(rules) == shape.box_cols - 1 and lines.index(rules[0]) == shape.box_rows
-        assert [i for i, c in enumerate(rules[0]) if c == "+"] == [i for i, c in enumerate(lines[0]) if c == "|"]
+        assert [i for i, c in enumerate(rules[0]) if c == "+"] == [
+            i for i, c in enumerate(lines[0]) if c == "|"
+        ]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -523,12 +564,20 @@ def test_shipped_puzzles_load_with_every_part_bound_to_the_shape(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_splits_are_disjoint_up_to_symmetry(name):
     shape = SHIPPED[name]
-    rows = {part: files.read_csv(files.PUZZLES / name / f"{part}.csv") for part in ("train", "validation", "test")}
+    rows = {
+        part: files.read_csv(files.PUZZLES / name / f"{part}.csv")
+        for part in ("train", "validation", "test")
+    }
     if shape is FOUR:
-        forms = {part: {sudoku.canonical_puzzle(shape, row.question) for row in rows[part]} for part in rows}
+        forms = {
+            part: {sudoku.canonical_puzzle(shape, row.question) for row in rows[part]}
+            for part in rows
+        }
         assert sum(map(len, forms.values())) == sum(map(len, rows.values())) == 2236
     else:
-        forms = {part: {sudoku.canonical_grid(shape, row.answer) for row in rows[part]} for part in rows}
+        forms = {
+            part: {sudoku.canonical_grid(shape, row.answer) for row in rows[part]} for part in rows
+        }
     if shape is SIX:
         assert len(set().union(*forms.values())) == 49
     assert not forms["train"] & forms["validation"]
@@ -560,7 +609,11 @@ def test_shipped_4x4_is_what_its_readme_makes():
 @pytest.mark.parametrize("name", SHIPPED)
 def test_readme_names_every_file_with_its_hash_and_count(name):
     folder = files.PUZZLES / name
-    told = dict(re.findall(r"^\| `(\w+\.csv)` \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE))
+    told = dict(
+        re.findall(
+            r"^\| `(\w+\.csv)` \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE
+        )
+    )
     assert told.keys() == {path.name for path in folder.glob("*.csv")}
     for file, cells in told.items():
         assert f"`{hashlib.sha256((folder / file).read_bytes()).hexdigest()}`" in cells
@@ -614,10 +667,14 @@ def test_zeros_and_dots_read_the_same(tmp_path):
     )
     shape, puzzles = sudoku.read(tmp_path / "zeros.csv")
     assert shape == NINE
-    assert torch.equal(puzzles.inputs_NL, sudoku.read(files.PUZZLES / "sudoku-generated" / "test.csv")[1].inputs_NL)
+    assert torch.equal(
+        puzzles.inputs_NL, sudoku.read(files.PUZZLES / "sudoku-generated" / "test.csv")[1].inputs_NL
+    )
 
 
-published = pytest.mark.skipif(not (DATA / "sudoku-extreme-1k").is_dir(), reason=f"published data not in {DATA}")
+published = pytest.mark.skipif(
+    not (DATA / "sudoku-extreme-1k").is_dir(), reason=f"published data not in {DATA}"
+)
 
 
 @published

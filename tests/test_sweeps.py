@@ -1,4 +1,6 @@
-"""Sweeps: a small one is trained, stopped, gone on with; each check sees its planted error; the recorded ones stand."""
+"""Sweeps: a small one is trained, stopped, gone on with; each check sees its planted error; the
+recorded ones stand.
+"""
 
 import json
 import os
@@ -80,7 +82,9 @@ def complaints(folder) -> list[str]:
     sweep, task = small_sweep(), tiny().task()
     found = []
     for record in sweeps.read("small").values():
-        found += check.check_cell("small", sweep, record) or check.check_cell_again("small", sweep, record, task)
+        found += check.check_cell("small", sweep, record) or check.check_cell_again(
+            "small", sweep, record, task
+        )
     return found
 
 
@@ -95,17 +99,28 @@ def test_weights_are_rounded_only_where_that_turns_no_puzzle():
     model = build_model(recipe, task.vocab_size, task.length, seed=0)
     then = sweeps.flags(recipe, model, task.test)
     turned = "10"[int(then[0])] + then[1:]
-    dtypes = [sweeps.rounded(recipe, model, task.test, said)["tokens_VD"].dtype for said in (then, turned)]
+    dtypes = [
+        sweeps.rounded(recipe, model, task.test, said)["tokens_VD"].dtype for said in (then, turned)
+    ]
     assert dtypes == [torch.float16, torch.float32]
 
 
 def test_what_is_written_passes_every_check(trained):
     assert complaints(trained) == []
     records = sweeps.read("small")
-    assert sorted(records) == [("exploding", 0), ("exploding", 1), ("plain", 0), ("plain", 1), ("plain", 2)]
+    assert sorted(records) == [
+        ("exploding", 0),
+        ("exploding", 1),
+        ("plain", 0),
+        ("plain", 1),
+        ("plain", 2),
+    ]
     plain, lost = records["plain", 0], records["exploding", 0]
     assert [row["step"] for row in plain["curve"]] == [4, 6] and plain["diverged"] is None
-    assert {test: len(nets["raw"]) for test, nets in plain["exact"].items()} == {"test": 96, "9 bits": 8}
+    assert {test: len(nets["raw"]) for test, nets in plain["exact"].items()} == {
+        "test": 96,
+        "9 bits": 8,
+    }
     assert "the loss of step" in lost["diverged"] and set(lost["exact"]["test"]["ema"]) == {"0"}
     kept = sorted(path.relative_to(trained).as_posix() for path in trained.rglob("*.safetensors"))
     assert kept == ["plain/0.safetensors"]
@@ -113,7 +128,9 @@ def test_what_is_written_passes_every_check(trained):
 
 def test_the_same_cell_twice_is_the_same_record(trained, tmp_path):
     sweeps.run_cell("small", small_sweep(), "plain", 1, tmp_path / "again", ENV, "cpu")
-    then, now = (json.loads((f / "plain" / "1.json").read_text()) for f in (trained, tmp_path / "again"))
+    then, now = (
+        json.loads((f / "plain" / "1.json").read_text()) for f in (trained, tmp_path / "again")
+    )
     assert all(then[key] == now[key] for key in ("recipe", "curve", "exact", "first_steps"))
 
 
@@ -125,18 +142,27 @@ def turned(flags: str) -> str:
     ("change", "renew", "complaint"),
     [
         (lambda r: r["exact"]["test"].update(ema="1" * 96), False, "differs from its digest"),
-        (lambda r: r["exact"]["test"].update(ema=turned(r["exact"]["test"]["ema"])), True, "are right or wrong other"),
+        (
+            lambda r: r["exact"]["test"].update(ema=turned(r["exact"]["test"]["ema"])),
+            True,
+            "are right or wrong other",
+        ),
         (lambda r: r["curve"].pop(), True, "has not one row every 4 steps"),
         (lambda r: r["recipe"].update(clip=0.5), True, "today's recipe differs in clip"),
         (lambda r: r["recipe"].update(seed=7), True, "is no cell of the sweep"),
         (lambda r: r["exact"].pop("9 bits"), True, "the test sets are test"),
         (lambda r: r["first_steps"].reverse(), True, "the first losses differ"),
-        (lambda r: r.update(diverged="the loss of step 3 is nan"), True, "and yet puzzles are right"),
+        (
+            lambda r: r.update(diverged="the loss of step 3 is nan"),
+            True,
+            "and yet puzzles are right",
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_planted_error_is_seen(trained, change, renew, complaint):
     path = trained / "plain" / "0.json"
-    edit(path, lambda record: record["exact"]["9 bits"].update(raw="1" * 8))  # so that something is right
+    # so that something is right
+    edit(path, lambda record: record["exact"]["9 bits"].update(raw="1" * 8))
     edit(path, change, renew)
     found = complaints(trained)
     assert len(found) == 1 and complaint in found[0], found
@@ -144,7 +170,10 @@ def test_each_planted_error_is_seen(trained, change, renew, complaint):
 
 def test_kept_weights_do_what_the_record_says(trained):
     model = sweeps.load(trained / "plain" / "0.safetensors", tiny(), tiny().task())
-    assert sweeps.flags(tiny(), model, tiny().task().test) == sweeps.read("small")["plain", 0]["exact"]["test"]["ema"]
+    assert (
+        sweeps.flags(tiny(), model, tiny().task().test)
+        == sweeps.read("small")["plain", 0]["exact"]["test"]["ema"]
+    )
 
 
 def test_missing_weights_are_seen(trained):
@@ -228,9 +257,14 @@ def lives(pid: int) -> bool:
         ("SIGKILL", "worker", 1, "BadInput a process in training was killed"),
     ],
 )
-def test_workers_end_with_their_parent_and_a_killed_one_is_a_sentence(signal_name, to, jobs, told, tmp_path):
+def test_workers_end_with_their_parent_and_a_killed_one_is_a_sentence(
+    signal_name, to, jobs, told, tmp_path
+):
     code = f"import sys, pathlib; sys.path[:0] = {[str(path) for path in (ROOT, ROOT / 'tests')]}; "
-    code += f"import test_sweeps; test_sweeps.run_endless_sweep(pathlib.Path({str(tmp_path)!r}), {jobs})"
+    code += (
+        f"import test_sweeps; test_sweeps.run_endless_sweep(pathlib.Path({str(tmp_path)!r}),"
+        f" {jobs})"
+    )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen([sys.executable, "-c", code], **pipes) as parent:
         workers = []
@@ -262,7 +296,9 @@ def test_the_command_names_the_sweeps_and_wants_a_clean_tree(capsys, monkeypatch
 def test_the_command_trains_in_processes_and_records(folder, monkeypatch, capsys):
     """One real cell, in a process of its own, of a registered sweep cut to one variant."""
     monkeypatch.setattr(provenance, "require_clean_tree", lambda: None)
-    monkeypatch.setitem(registry.SWEEPS, "small", lambda: replace(small_sweep(), other_tests={}, more_cells=()))
+    monkeypatch.setitem(
+        registry.SWEEPS, "small", lambda: replace(small_sweep(), other_tests={}, more_cells=())
+    )
     assert main(["sweep", "small", "--only", "plain", "--jobs", "2"]) == 0
     assert "2 of 4 runs trained now" in capsys.readouterr().out
     assert sorted(path.name for path in folder.rglob("*.json")) == ["0.json", "1.json"]
@@ -287,8 +323,8 @@ def task_of(name, variant):
     return TASKS[key]
 
 
-# Another processor rounds otherwise, and some variants are chaotic: bare recursion, an open gate, no positions. Their
-# yardstick is what a ten-millionth of the weights does on this one.
+# Another processor rounds otherwise, and some variants are chaotic: bare recursion, an open gate,
+# no positions. Their yardstick is what a ten-millionth of the weights does on this one.
 
 
 def nudge(model, k):
@@ -314,7 +350,9 @@ def drift(recipe, task, seed):
 
 
 def turned_by_nudges(recipe, path, task):
-    """How many puzzles of the slice that is checked a nudge of the kept weights turns, of three at most."""
+    """How many puzzles of the slice that is checked a nudge of the kept weights turns, of three at
+    most.
+    """
     part = task.test[: check.SWEEP_SLICE]
     models = [sweeps.load(path, recipe, task) for _ in range(4)]
     for k, model in enumerate(models[1:], 1):
@@ -346,8 +384,12 @@ def test_cell_is_computed_again(record):
         far = 3 * drift(recipe, task, seed)
         assert far < 0.3, complaints  # else anything would pass
         complaints = check.check_cell_again(name, sweep, record, task, tolerance=far)
-    if complaints and (counted := re.search(r"(\d+) of \d+ puzzles are right or wrong other", complaints[0])):
-        most = 2 * turned_by_nudges(recipe, sweeps.SWEEPS / name / variant / f"{seed}.safetensors", task)
+    if complaints and (
+        counted := re.search(r"(\d+) of \d+ puzzles are right or wrong other", complaints[0])
+    ):
+        most = 2 * turned_by_nudges(
+            recipe, sweeps.SWEEPS / name / variant / f"{seed}.safetensors", task
+        )
         assert int(counted[1]) <= most < check.SWEEP_SLICE // 4, complaints
         complaints = complaints[1:]
     assert complaints == []

@@ -44,7 +44,9 @@ def task():
 
 
 def test_the_update_is_by_the_gradient_through_every_call(task):
-    """All N_sup T (n + 1) calls as one long chain, nothing detached, losses after each supervision step."""
+    """All N_sup T (n + 1) calls as one long chain, nothing detached, losses after each supervision
+    step.
+    """
     recipe = tiny()
     state, twin = TrainState(recipe, task, 0), TrainState(recipe, task, 0)
     loss, ended, right = through_time(recipe, state)
@@ -64,14 +66,18 @@ def test_the_update_is_by_the_gradient_through_every_call(task):
     assert float(loss) == pytest.approx(float(total.detach()) / 3, abs=1e-6)
     assert (int(ended), state.step) == (8, 1)
     assert int(right) == int((logits_BLV[:, 0].argmax(-1) == labels_BL[:, 0]).sum())
-    for (name, after), before in zip(state.model.named_parameters(), model.parameters(), strict=True):
+    for (name, after), before in zip(
+        state.model.named_parameters(), model.parameters(), strict=True
+    ):
         step = torch.zeros_like(before) if before.grad is None else 0.1 * before.grad
         torch.testing.assert_close(after.data, before.data - step, msg=name)
         assert (before.grad is None) == name.startswith("q_head")
 
 
 def test_it_differs_from_the_cut_gradient_and_only_by_the_cut(task):
-    """With one supervision step and T = 1 there is nothing to cut: the same gradient, but for the halting loss."""
+    """With one supervision step and T = 1 there is nothing to cut: the same gradient, but for the
+    halting loss.
+    """
     for N_sup, T, same in ((1, 1, True), (3, 1, False), (1, 2, False)):
         changed = {}
         for update in (through_time, train_step):
@@ -86,7 +92,9 @@ def test_it_differs_from_the_cut_gradient_and_only_by_the_cut(task):
 
 
 def test_a_run_through_time_is_bit_for_bit_the_same_twice_and_learns(task):
-    recipe = tiny(steps=60, optimizer=partial(torch.optim.AdamW, lr=3e-3), depth=constant(1, 1), N_sup=2)
+    recipe = tiny(
+        steps=60, optimizer=partial(torch.optim.AdamW, lr=3e-3), depth=constant(1, 1), N_sup=2
+    )
     losses = []
     for _ in range(2):
         state = TrainState(recipe, task, 3)
@@ -111,10 +119,12 @@ def test_the_continue_loss_is_added_and_decides_with_the_halt():
     state, plain = TrainState(recipe, task, 0), TrainState(recipe, task, 0)
     with torch.no_grad():
         for each in (state, plain):
-            each.model.q_head.bias.copy_(torch.tensor([-5.0, -6.0]))  # halting is worth more than going on
+            # halting is worth more than going on
+            each.model.q_head.bias.copy_(torch.tensor([-5.0, -6.0]))
     loss, halted, _ = train_step(recipe, state)
     without, _, _ = train_step(replace(recipe, loss=answer_and_halting_loss), plain)
-    worth = torch.sigmoid(torch.tensor(-5.0))  # the next step's better output, with the heads' weights at zero
+    # the next step's better output, with the heads' weights at zero
+    worth = torch.sigmoid(torch.tensor(-5.0))
     extra = 0.5 * torch.nn.functional.binary_cross_entropy_with_logits(torch.tensor(-6.0), worth)
     assert float(loss - without) == pytest.approx(float(extra), abs=1e-5)
     assert int(halted) == 8  # by the first logit alone, -5, none would halt

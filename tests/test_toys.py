@@ -1,4 +1,6 @@
-"""Parity, running parity and recall: every answer by another way, no held-out row in the training set."""
+"""Parity, running parity and recall: every answer by another way, no held-out row in the training
+set.
+"""
 
 from collections import Counter
 
@@ -49,8 +51,11 @@ def test_running_parity_bit_by_bit(parity, running):
             said.append(str(int(odd)))
         assert labels_L[0] == 0 and words(running, labels_L) == said
     labels_NL = running.train.labels_NL
-    assert torch.equal(labels_NL > 0, (running.train.inputs_NL == 1) | (running.train.inputs_NL == 2))
-    last_N = labels_NL.gather(1, (labels_NL > 0).sum(1, keepdim=True)).squeeze(1)  # the cell of the last bit
+    assert torch.equal(
+        labels_NL > 0, (running.train.inputs_NL == 1) | (running.train.inputs_NL == 2)
+    )
+    # the cell of the last bit
+    last_N = labels_NL.gather(1, (labels_NL > 0).sum(1, keepdim=True)).squeeze(1)
     assert torch.equal(last_N, parity.train.labels_NL[:, 0])
 
 
@@ -65,11 +70,15 @@ def test_recall_by_looking_it_up(recall):
 
 def test_no_held_out_row_is_in_the_training_set(parity, recall):
     def rows(task, puzzles):
-        return {tuple(sorted(words(task, row_L)[1:])) if task is recall else tuple(words(task, row_L))
-                for row_L in puzzles.inputs_NL}  # fmt: skip
+        return {
+            tuple(sorted(words(task, row_L)[1:])) if task is recall else tuple(words(task, row_L))
+            for row_L in puzzles.inputs_NL
+        }
 
     for task in (parity, recall):  # of recall: the same pairs in no order at all
-        train, validation, test = (rows(task, puzzles) for puzzles in (task.train, task.validation, task.test))
+        train, validation, test = (
+            rows(task, puzzles) for puzzles in (task.train, task.validation, task.test)
+        )
         assert not train & test and not train & validation and test
     assert not rows(parity, parity.validation) & rows(parity, parity.test)
     full = [row_L for row_L in recall.train.inputs_NL if row_L.count_nonzero() == 9]
@@ -81,7 +90,9 @@ def test_values_cannot_be_learned_by_heart(recall):
     seen = Counter()
     for inputs_L, labels_L in zip(*recall.train, strict=True):
         seen[words(recall, inputs_L)[0] + recall.draw(labels_L)] += 1
-    assert len(seen) == len(toys.KEYS) * len(toys.VALUES) and min(seen.values()) > 0.6 * max(seen.values())
+    assert len(seen) == len(toys.KEYS) * len(toys.VALUES) and min(seen.values()) > 0.6 * max(
+        seen.values()
+    )
 
 
 def test_a_seed_is_a_set_and_another_seed_another(parity):

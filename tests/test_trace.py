@@ -1,4 +1,6 @@
-"""A trace is the model's own run: the same states, bit for bit, and nothing about the model is changed."""
+"""A trace is the model's own run: the same states, bit for bit, and nothing about the model is
+changed.
+"""
 
 from functools import partial
 from threading import Thread
@@ -24,17 +26,23 @@ from trm_minimal.tasks import Puzzles, maze, sudoku
 BLOCKS = {
     "mixer": partial(mlp_mixer, multiple=16),
     "attention": partial(transformer, heads=2, multiple=16),
-    "attention on a grid": partial(transformer, heads=2, multiple=16, rotation=partial(GridRotary, side=6)),
+    "attention on a grid": partial(
+        transformer, heads=2, multiple=16, rotation=partial(GridRotary, side=6)
+    ),
     "convolution": partial(grid_convolution, side=6, multiple=16),
 }
 TASKS = {"sudoku": sudoku.board(36), "maze": maze.board(36)}
 N_SUP, DEPTH = 3, Depth(n=2, T=2)
 
 
-def build(block="mixer", recurrence=Replace, task="sudoku", **parts) -> tuple[TinyRecursiveModel, torch.Tensor]:
+def build(
+    block="mixer", recurrence=Replace, task="sudoku", **parts
+) -> tuple[TinyRecursiveModel, torch.Tensor]:
     torch.manual_seed(0)
     vocab = TASKS[task].vocab_size
-    model = TinyRecursiveModel(vocab, 36, dim=16, prefix=2, block=BLOCKS[block], recurrence=recurrence, **parts)
+    model = TinyRecursiveModel(
+        vocab, 36, dim=16, prefix=2, block=BLOCKS[block], recurrence=recurrence, **parts
+    )
     nn.init.normal_(model.q_head.weight)
     return model, torch.randint(1, vocab, (5, 36), dtype=torch.uint8)
 
@@ -95,8 +103,12 @@ def test_positions_and_moments_are_inverse(n, T):
     assert [run.moment(*place[:3]) for place in seen] == list(range(1, len(run)))
     assert seen == sorted(seen)
     assert [place.state for place in seen] == (["z"] * n + ["y"]) * T * N_SUP
-    assert [run.position(k)[:3] for k in run.ends_of("step")[1:]] == [(s, T, n + 1) for s in range(1, N_SUP + 1)]
-    assert len(run.ends_of("round")) == N_SUP * T + 1 and run.ends_of("call") == list(range(len(run)))
+    assert [run.position(k)[:3] for k in run.ends_of("step")[1:]] == [
+        (s, T, n + 1) for s in range(1, N_SUP + 1)
+    ]
+    assert len(run.ends_of("round")) == N_SUP * T + 1 and run.ends_of("call") == list(
+        range(len(run))
+    )
     for k in (-1, len(run)):
         with pytest.raises(IndexError, match=f"moments 0 to {len(run) - 1}"):
             run.position(k)
@@ -118,7 +130,9 @@ def test_drift_and_size_by_hand():
     run = trace(model, inputs_NL, N_SUP, DEPTH)
     drift_KN, rms_KN = run.drift("z"), run.rms("z")
     for k in range(1, len(run)):
-        moved = ((run.z(k) - run.z(k - 1)) ** 2).sum((1, 2)).sqrt() / (run.z(k - 1) ** 2).sum((1, 2)).sqrt()
+        moved = ((run.z(k) - run.z(k - 1)) ** 2).sum((1, 2)).sqrt() / (run.z(k - 1) ** 2).sum(
+            (1, 2)
+        ).sqrt()
         assert torch.allclose(drift_KN[k], moved)
         assert torch.allclose(rms_KN[k], (run.z(k) ** 2).mean((1, 2)).sqrt())
     assert (drift_KN[[0, *run.ends_of("round")]] == 0).all() and rms_KN[-1].min() > rms_KN[0].max()
@@ -146,13 +160,17 @@ def test_attention_maps_make_what_the_layer_gave():
     for layer, x_NLD, out_NLD, seen_NHLL in zip(layers, given, gave, maps, strict=True):
         with torch.inference_mode():
             seen_NHLK = seen_NHLL @ layer.queries_keys_values(x_NLD)[2]
-            assert torch.allclose(layer.out(seen_NHLK.transpose(1, 2).flatten(2)), out_NLD, atol=1e-5)
+            assert torch.allclose(
+                layer.out(seen_NHLK.transpose(1, 2).flatten(2)), out_NLD, atol=1e-5
+            )
     assert trace(*build("mixer"), N_SUP, DEPTH).attention(4) == []
 
 
 def test_random_starts_come_from_the_generator():
     model, inputs_NL = build(init=RandomInit)
-    first, again, other = (trace(model, inputs_NL, 1, DEPTH, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        trace(model, inputs_NL, 1, DEPTH, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
     assert torch.equal(first.y(0), again.y(0)) and not torch.equal(first.y(0), other.y(0))
     assert torch.equal(first.z(6), again.z(6)) and not torch.equal(first.z(6), other.z(6))
 
@@ -277,4 +295,7 @@ def test_identities_are_part_of_the_question():
 def test_repr_says_what_it_holds():
     model, inputs_NL = build()
     said = repr(trace(model, inputs_NL[0], N_SUP, DEPTH))
-    assert "1 puzzle: 18 calls = 3 supervision steps x 2 rounds x (2 for z + 1 for y); states [1, 38, 16]" in said
+    assert (
+        "1 puzzle: 18 calls = 3 supervision steps x 2 rounds x (2 for z + 1 for y); states [1,"
+        " 38, 16]" in said
+    )

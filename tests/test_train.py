@@ -54,8 +54,11 @@ def task():
 
 
 def weights(state):
-    return {f"{part}/{name}": tensor for part, model in (("raw", state.model), ("ema", state.ema.model))
-            for name, tensor in model.state_dict().items()}  # fmt: skip
+    return {
+        f"{part}/{name}": tensor
+        for part, model in (("raw", state.model), ("ema", state.ema.model))
+        for name, tensor in model.state_dict().items()
+    }
 
 
 def same(a, b):
@@ -63,7 +66,8 @@ def same(a, b):
 
 
 @pytest.mark.parametrize(
-    "depth", [constant(2, 2), uniform((1, 3), (1, 2)), curriculum((0, Depth(1, 1)), (9, Depth(2, 2)))]
+    "depth",
+    [constant(2, 2), uniform((1, 3), (1, 2)), curriculum((0, Depth(1, 1)), (9, Depth(2, 2)))],
 )
 def test_two_runs_of_one_seed_agree_bitwise_and_of_two_seeds_do_not(task, depth):
     recipe = tiny_recipe(depth=depth, tested_at=Depth(2, 2))
@@ -108,7 +112,9 @@ def test_a_run_resumed_in_the_middle_ends_bitwise_the_same(task, tmp_path, preci
 
 
 def train_to_be_killed(path: Path, resume: bool) -> None:
-    """What the processes of the next test run: 120 steps, a state on disk after every second one."""
+    """What the processes of the next test run: 120 steps, a state on disk after every second
+    one.
+    """
     recipe = tiny_recipe(steps=120, eval_every=2)
     train(recipe, recipe.task(), 5, path=path, resume=resume)
 
@@ -117,7 +123,10 @@ def test_killed_at_five_random_moments_it_resumes_bitwise(tmp_path):
     """SIGKILL, as a crash or a lost machine would: five times, then to the end."""
 
     def start(path, resume):
-        code = f"import sys, pathlib; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests')]}; import test_train; "
+        code = (
+            f"import sys, pathlib; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests')]}; import"
+            " test_train; "
+        )
         code += f"test_train.train_to_be_killed(pathlib.Path({str(path)!r}), {resume})"
         return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
 
@@ -127,9 +136,16 @@ def test_killed_at_five_random_moments_it_resumes_bitwise(tmp_path):
     def digests(path):
         tensors, facts = checkpoint.load(path)
         assert facts["step"] == 120
-        return {name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in tensors.items()}
+        return {
+            name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
+            for name, tensor in tensors.items()
+        }
 
-    whole, killed, moments = tmp_path / "whole.safetensors", tmp_path / "killed.safetensors", random.Random(0)
+    whole, killed, moments = (
+        tmp_path / "whole.safetensors",
+        tmp_path / "killed.safetensors",
+        random.Random(0),
+    )
     assert start(whole, resume=False).wait() == 0
     for _ in range(5):
         before = step_on_disk(killed)
@@ -150,7 +166,9 @@ def test_it_stops_on_nan_with_the_step_and_keeps_the_last_good_state(task, tmp_p
     def explode(step, steps):
         return float("nan") if step == 14 else 1.0
 
-    with pytest.raises(Diverged, match=r"loss of step 16 is nan; the last good state is .*state\.safetensors"):
+    with pytest.raises(
+        Diverged, match=r"loss of step 16 is nan; the last good state is .*state\.safetensors"
+    ):
         train(tiny_recipe(schedule=explode), task, 0, path=path)
     tensors, facts = checkpoint.load(path)
     assert facts["step"] == 12
@@ -167,7 +185,9 @@ def test_it_overfits_eight_puzzles(task):
 
 
 def test_one_step_is_one_optimizer_step_on_the_slots_own_labels(task):
-    """Carried slots learn from their own labels: with none halted, new puzzles must not reach the loss."""
+    """Carried slots learn from their own labels: with none halted, new puzzles must not reach the
+    loss.
+    """
     recipe = tiny_recipe(halting=halt_at_the_end)
     state = TrainState(recipe, task, 0)
     train_step(recipe, state)
@@ -221,7 +241,8 @@ def test_low_precision_stays_near_float32(task):
         losses[precision] = torch.tensor([float(train_step(recipe, state)[0]) for _ in range(10)])
     for precision, near in ((torch.bfloat16, 0.01), (torch.float16, 0.002)):
         gap = (losses[torch.float32] - losses[precision]).abs()
-        assert gap[0] < near and gap.mean() < 0.1  # later steps differ more: a slot may halt in one run only
+        # later steps differ more: a slot may halt in one run only
+        assert gap[0] < near and gap.mean() < 0.1
     assert not torch.equal(losses[torch.float32], losses[torch.bfloat16])
 
 
@@ -232,11 +253,14 @@ def test_the_scale_of_float16_is_part_of_the_state(task, tmp_path):
     state.scaler.update(new_scale=1234.0)
     state.save(tmp_path / "state.safetensors", {})
     other.load(tmp_path / "state.safetensors", {})
-    assert other.scaler.state_dict() == state.scaler.state_dict() and other.scaler.get_scale() == 1234.0
+    assert (
+        other.scaler.state_dict() == state.scaler.state_dict()
+        and other.scaler.get_scale() == 1234.0
+    )
 
 
 def test_the_gradient_is_clipped_to_the_recipes_norm(task):
-    """AdamW forgives a scaled gradient, but not one far below its epsilon; a loose clip is no clip."""
+    """AdamW forgives a scaled gradient, not one far below its epsilon; a loose clip is none."""
     moved = {}
     for clip in (1e-14, 1e9, float("inf")):
         recipe = tiny_recipe(clip=clip)
@@ -248,7 +272,13 @@ def test_the_gradient_is_clipped_to_the_recipes_norm(task):
 
 
 def test_schedules():
-    assert [round(warmup(step, 100, over=4), 2) for step in (0, 1, 3, 4, 99)] == [0.25, 0.5, 1, 1, 1]
+    assert [round(warmup(step, 100, over=4), 2) for step in (0, 1, 3, 4, 99)] == [
+        0.25,
+        0.5,
+        1,
+        1,
+        1,
+    ]
     cosine = [warmup_cosine(step, 100, over=4, floor=0.1) for step in range(100)]
     assert cosine[3] == 1 and cosine[99] < 0.102 and all(a >= b for a, b in pairwise(cosine[4:]))
     generator = torch.Generator().manual_seed(0)
@@ -272,7 +302,14 @@ def test_a_state_of_another_recipe_or_seed_is_refused(task, tmp_path):
     train(recipe, task, 0, path=path, facts={"recipe": describe(recipe)})
     before = path.read_bytes()
     with pytest.raises(BadInput, match="another recipe"):
-        train(recipe, task, 0, path=path, facts={"recipe": describe(tiny_recipe(clip=0.5))}, resume=True)
+        train(
+            recipe,
+            task,
+            0,
+            path=path,
+            facts={"recipe": describe(tiny_recipe(clip=0.5))},
+            resume=True,
+        )
     with pytest.raises(BadInput, match="another seed"):
         train(recipe, task, 1, path=path, facts={"recipe": describe(recipe)}, resume=True)
     assert path.read_bytes() == before
@@ -304,12 +341,17 @@ def test_float16_uses_a_scaler_that_reacts(task):
     scale = state.scaler.get_scale()
     state.scaler.update(new_scale=float(2.0**127))
     train_step(recipe, state)
-    assert same({k: v for k, v in before.items() if k.startswith("raw")},
-                {k: v for k, v in weights(state).items() if k.startswith("raw")})  # fmt: skip
+    assert same(
+        {k: v for k, v in before.items() if k.startswith("raw")},
+        {k: v for k, v in weights(state).items() if k.startswith("raw")},
+    )
     assert state.scaler.get_scale() < 2.0**127 and scale > 1
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler, and g++ is not installed")
+@pytest.mark.skipif(
+    shutil.which("g++") is None,
+    reason="torch.compile needs a C++ compiler, and g++ is not installed",
+)
 def test_a_compiled_net_trains_as_the_written_one(task, tmp_path):
     """And its state is the same file: a run may go on without a compiler."""
     eager_recipe = tiny_recipe(steps=3, depth=constant(1, 1))  # fewer graphs to compile
@@ -319,10 +361,14 @@ def test_a_compiled_net_trains_as_the_written_one(task, tmp_path):
         state = TrainState(each, task, 0)
         losses.append([float(train_step(each, state)[0]) for _ in range(3)])
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
-    assert state.model.net._compiled_call_impl is not None and state.ema.model.net._compiled_call_impl is None
+    assert (
+        state.model.net._compiled_call_impl is not None
+        and state.ema.model.net._compiled_call_impl is None
+    )
     before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     assert 0 <= exact_on(recipe, state.model, task.test[:5]) <= 1
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before  # scoring compiles nothing
+    # scoring compiles nothing
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == before
     state.save(tmp_path / "state.safetensors", {})
     other = TrainState(eager_recipe, task, 0)
     other.load(tmp_path / "state.safetensors", {})

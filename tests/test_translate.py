@@ -1,4 +1,6 @@
-"""What a record called a part then and is called today: every record reads, a wrong mapping does not pass."""
+"""What a record called a part then and is called today: every record reads, a wrong mapping does
+not pass.
+"""
 
 from dataclasses import fields, make_dataclass, replace
 from functools import cache, partial
@@ -40,7 +42,9 @@ def test_every_record_reads_as_todays_recipe():
 
 def test_a_new_field_with_a_default_breaks_no_record(monkeypatch):
     """As if a version later: a recipe knows one field more."""
-    later = make_dataclass("Later", [("colour", str, "green")], bases=(Recipe,), frozen=True, kw_only=True)
+    later = make_dataclass(
+        "Later", [("colour", str, "green")], bases=(Recipe,), frozen=True, kw_only=True
+    )
     values = {field.name: getattr(Recipe(), field.name) for field in fields(Recipe)}
     today = describe(later(**values))
     assert today["colour"] == "green"

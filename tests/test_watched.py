@@ -1,6 +1,7 @@
 """What no answer may do: overwrite what it was given, or leave anything global changed.
 
-And what a learner may hand in or keep: odd letters, objects that are no plain functions, damaged files.
+And what a learner may hand in or keep: odd letters, objects that are no plain functions, damaged
+files.
 """
 
 import functools
@@ -57,7 +58,9 @@ def enter_autocast():
 
 
 CHANGES = {
-    "it leaves gradients switched off; use `with torch.no_grad():`": lambda: torch.set_grad_enabled(False),
+    "it leaves gradients switched off; use `with torch.no_grad():`": lambda: torch.set_grad_enabled(
+        False
+    ),
     "it leaves gradients switched on": lambda: torch.set_grad_enabled(True),
     "it leaves inference mode on": enter_inference_mode,
     "it leaves the default dtype at torch.float64": lambda: torch.set_default_dtype(torch.float64),
@@ -67,9 +70,15 @@ CHANGES = {
     "it changes the global generator of `random`": lambda: random.seed(0),
     "it changes numpy's global generator": lambda: np.random.seed(0),
     "it leaves autocast changed": enter_autocast,
-    "it leaves torch.use_deterministic_algorithms changed": lambda: torch.use_deterministic_algorithms(True),
-    "it leaves torch.backends.cudnn.benchmark on": lambda: setattr(torch.backends.cudnn, "benchmark", True),
-    "it leaves the precision of float32 products at medium": lambda: torch.set_float32_matmul_precision("medium"),
+    "it leaves torch.use_deterministic_algorithms changed": lambda: (
+        torch.use_deterministic_algorithms(True)
+    ),
+    "it leaves torch.backends.cudnn.benchmark on": lambda: setattr(
+        torch.backends.cudnn, "benchmark", True
+    ),
+    "it leaves the precision of float32 products at medium": lambda: (
+        torch.set_float32_matmul_precision("medium")
+    ),
 }
 
 
@@ -94,7 +103,8 @@ def test_what_is_left_changed_is_named_and_put_back(fault, capsys):
         assert same(world(), before)
     right, not_right, error = capsys.readouterr().out.splitlines()
     assert fault in right and ("not right yet: it leaves" in right or "yet: it changes" in right)
-    if "switched on" not in fault:  # that shows in a right answer, when it is called without gradients
+    # that shows in a right answer, when it is called without gradients
+    if "switched on" not in fault:
         assert fault in not_right
         assert "it raised IndexError('too far')" in error and f"; and {fault}" in error
 
@@ -112,7 +122,9 @@ def test_a_switch_that_is_not_put_back_would_be_seen():
         torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")])
+@pytest.mark.parametrize(
+    "mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")]
+)
 def test_a_right_answer_is_right_in_any_mode_and_the_mode_stays(mode):
     with mode():
         before = world()
@@ -311,7 +323,9 @@ def test_a_damaged_file_counts_as_open_whatever_it_does(text, folder, capsys):
     folder.mkdir()
     desk.kept_path(ROUND).write_bytes(text)
     assert yours("3.1") is ROUND.package
-    assert "the package's (e3_1_latent_recursion.py is not right any more: " in capsys.readouterr().out
+    assert (
+        "the package's (e3_1_latent_recursion.py is not right any more: " in capsys.readouterr().out
+    )
     progress("03")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "0 of 3 exercises done" and "  3.1  open" in lines[1]
@@ -325,7 +339,9 @@ def test_a_damaged_letter_counts_as_open(folder, capsys):
     progress(task.number.split(".")[0])
     desk.kept_path(task).write_text(f"{task.name} = ['a']")
     progress(task.number.split(".")[0])
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(f"  {task.number}")]
+    rows = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith(f"  {task.number}")
+    ]
     assert "done" in rows[0] and "open" in rows[1]
 
 

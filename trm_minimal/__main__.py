@@ -40,8 +40,10 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m trm_minimal",
         formatter_class=layout,
         description="Train, score and watch Tiny Recursive Models on Sudoku and mazes.",
-        epilog="first steps:\n  doctor\n  solve 1.....4..3.....2\n  train sudoku_4x4\n\n"
-        f"Each command has its own --help.\n\n{EXITS}",
+        epilog=(
+            "first steps:\n  doctor\n  solve 1.....4..3.....2\n  train sudoku_4x4\n\n"
+            f"Each command has its own --help.\n\n{EXITS}"
+        ),
     )
 
     def group(parent: argparse.ArgumentParser, metavar: str):
@@ -202,7 +204,9 @@ def cure(error: Exception) -> str | None:
 
 
 def printable(text: str) -> str:
-    """The text on one line, without anything that steers a terminal: names may come from elsewhere."""
+    """The text on one line, without anything that steers a terminal: names may come from
+    elsewhere.
+    """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

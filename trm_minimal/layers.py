@@ -116,7 +116,9 @@ class SelfAttention(nn.Module):
 
     def queries_keys_values(self, x_BLD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each [B, H, L, K]; queries and keys are rotated."""
-        q_BHLK, k_BHLK, v_BHLK = self.qkv(x_BLD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q_BHLK, k_BHLK, v_BHLK = (
+            self.qkv(x_BLD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )
         return self.rotation(q_BHLK), self.rotation(k_BHLK), v_BHLK
 
 
@@ -156,7 +158,9 @@ def mlp_mixer(dim: int, length: int, multiple: int = 256) -> nn.Module:
     )
 
 
-def transformer(dim: int, length: int, heads: int = 8, rotation=Rotary, multiple: int = 256) -> nn.Module:
+def transformer(
+    dim: int, length: int, heads: int = 8, rotation=Rotary, multiple: int = 256
+) -> nn.Module:
     """Mix cells by attention, then features cell by cell."""
     return nn.Sequential(
         PostNorm(SelfAttention(dim, length, heads, rotation)),

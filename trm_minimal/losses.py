@@ -68,5 +68,7 @@ def answer_and_halting_loss(
     may ask `model(carry.inputs, y, z, *depth)` for more; q is what the slots halt by.
     """
     q_B = prediction.q
-    loss_B, solved_B = supervision_loss(recipe.cross_entropy, prediction.logits, q_B, carry.labels, q_weight=q_weight)
+    loss_B, solved_B = supervision_loss(
+        recipe.cross_entropy, prediction.logits, q_B, carry.labels, q_weight=q_weight
+    )
     return loss_B, q_B, solved_B

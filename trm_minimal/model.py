@@ -84,7 +84,9 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, dim: int, prefix: int, length: int):
         super().__init__()
-        self.table_LD = nn.Parameter(truncated_normal_(torch.empty(prefix + length, dim), 1 / math.sqrt(dim)))
+        self.table_LD = nn.Parameter(
+            truncated_normal_(torch.empty(prefix + length, dim), 1 / math.sqrt(dim))
+        )
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         return (x_BLD + self.table_LD) * math.sqrt(0.5)
@@ -140,10 +142,14 @@ class TinyRecursiveModel(nn.Module):
     ):
         super().__init__()
         if prefix < 1:
-            raise ValueError(f"prefix is {prefix}: keep at least one position, the Q head reads the first")
+            raise ValueError(
+                f"prefix is {prefix}: keep at least one position, the Q head reads the first"
+            )
         self.vocab_size, self.length, self.dim, self.prefix = vocab_size, length, dim, prefix
         self.latents, self.recursion = latents, recursion
-        self.tokens_VD = nn.Parameter(truncated_normal_(torch.empty(vocab_size, dim), 1 / math.sqrt(dim)))
+        self.tokens_VD = nn.Parameter(
+            truncated_normal_(torch.empty(vocab_size, dim), 1 / math.sqrt(dim))
+        )
         self.puzzles_ND = nn.Parameter(torch.zeros(puzzles, dim)) if puzzles else None
         self.positions = positions(dim, prefix, length)
         self.net = net(dim, prefix + length, layers, block, recurrence)
@@ -151,7 +157,8 @@ class TinyRecursiveModel(nn.Module):
         self.output_head = Linear(dim, vocab_size)
         self.q_head = Linear(dim, q_outputs, bias=True)
         nn.init.zeros_(self.q_head.weight)
-        nn.init.constant_(self.q_head.bias, -5.0)  # sigmoid(-5) = 0.007: nothing halts before it has learned to
+        # sigmoid(-5) = 0.007: nothing halts before it has learned to
+        nn.init.constant_(self.q_head.bias, -5.0)
 
     def input_embedding(self, inputs_BL: Tensor, ids_B: Tensor | None = None) -> Tensor:
         """Tokens -> x [B, P + L, D], root mean square about 1; the prefix is blank but for a
@@ -163,15 +170,21 @@ class TinyRecursiveModel(nn.Module):
             x_BLD = x_BLD + F.pad(identity_BLD, (0, 0, 0, self.prefix + self.length - 1))
         return math.sqrt(self.dim) * self.positions(x_BLD)
 
-    def initial_states(self, inputs_BL: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def initial_states(
+        self, inputs_BL: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
         """(y, z) before any thought, float32 [B, P + L, D]; several latents z stand one behind the
         other.
         """
         B, L, D = inputs_BL.shape[0], self.prefix + self.length, self.dim
-        like_y, like_z = (self.tokens_VD.new_empty(()).expand(B, count * L, D) for count in (1, self.latents))
+        like_y, like_z = (
+            self.tokens_VD.new_empty(()).expand(B, count * L, D) for count in (1, self.latents)
+        )
         return self.init_y(like_y, generator), self.init_z(like_z, generator)
 
-    def forward(self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, ids_B=None) -> Prediction:
+    def forward(
+        self, inputs_BL, y_BLD, z_BLD, n: int, T: int, grad_rounds: int = 1, ids_B=None
+    ) -> Prediction:
         """One supervision step. x is embedded anew in each: the last graph is gone."""
         x_BLD = self.input_embedding(inputs_BL, ids_B)
         y_BLD, z_BLD = self.recursion(self.net, x_BLD, y_BLD, z_BLD, n, T, grad_rounds)

@@ -64,5 +64,7 @@ class Gated(nn.Module):
         nn.init.constant_(self.gate.bias, bias)
 
     def forward(self, state_BLD: Tensor, proposal_BLD: Tensor) -> Tensor:
-        gate_BLD = torch.sigmoid(self.gate(torch.cat((state_BLD, proposal_BLD.to(state_BLD.dtype)), dim=-1)))
+        gate_BLD = torch.sigmoid(
+            self.gate(torch.cat((state_BLD, proposal_BLD.to(state_BLD.dtype)), dim=-1))
+        )
         return torch.lerp(state_BLD, proposal_BLD.to(state_BLD.dtype), gate_BLD.to(state_BLD.dtype))

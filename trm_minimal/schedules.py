@@ -23,7 +23,9 @@ class Depth(NamedTuple):
         return self.T * (self.n + 1)
 
 
-def staged_depth(step: int, generator: torch.Generator, stages: tuple[tuple[int, Depth], ...]) -> Depth:
+def staged_depth(
+    step: int, generator: torch.Generator, stages: tuple[tuple[int, Depth], ...]
+) -> Depth:
     """The depth of the last stage that has begun."""
     return [depth for first_step, depth in stages if step >= first_step][-1]
 
@@ -42,9 +44,13 @@ def constant(n: int, T: int):
     return curriculum((0, Depth(n, T)))
 
 
-def drawn_depth(step: int, generator: torch.Generator, n: tuple[int, int], T: tuple[int, int]) -> Depth:
+def drawn_depth(
+    step: int, generator: torch.Generator, n: tuple[int, int], T: tuple[int, int]
+) -> Depth:
     """n and T drawn evenly, both ends included."""
-    return Depth(*(int(torch.randint(low, high + 1, (), generator=generator)) for low, high in (n, T)))
+    return Depth(
+        *(int(torch.randint(low, high + 1, (), generator=generator)) for low, high in (n, T))
+    )
 
 
 def uniform(n: tuple[int, int], T: tuple[int, int]):
@@ -56,7 +62,9 @@ def final_depth(schedule) -> Depth:
     """The depth that a curriculum ends with, the only one of `constant`. ValueError for others."""
     stages = getattr(schedule, "keywords", {}).get("stages")
     if not stages:
-        raise ValueError(f"{schedule} ends with no one depth; give the recipe tested_at=Depth(n, T)")
+        raise ValueError(
+            f"{schedule} ends with no one depth; give the recipe tested_at=Depth(n, T)"
+        )
     return stages[-1][1]
 
 
@@ -73,4 +81,6 @@ def warmup(step: int, steps: int, over: int) -> float:
 def warmup_cosine(step: int, steps: int, over: int, floor: float = 0.1) -> float:
     """Rise in a line, then fall along half a cosine to `floor` at the last of `steps`."""
     progress = min(max(step - over, 0) / max(steps - over, 1), 1.0)
-    return warmup(step, steps, over) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+    return warmup(step, steps, over) * (
+        floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+    )

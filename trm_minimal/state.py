@@ -26,7 +26,10 @@ class TrainState:
 
     def __init__(self, recipe, task, seed: int, device: str = "cpu", workers: Workers = ALONE):
         if recipe.batch % workers.count:
-            raise BadInput(f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change --batch")
+            raise BadInput(
+                f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change"
+                " --batch"
+            )
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
         self.last_step = recipe.steps
         self.workers = workers
@@ -41,7 +44,9 @@ class TrainState:
             name: torch.Generator().manual_seed(seed + 1_000_003 * i)
             for i, name in enumerate(("data", "halting", "depth", "init"))
         }
-        self.batches = Batches(task, recipe.batch, self.generators["data"], torch.device(device), workers)
+        self.batches = Batches(
+            task, recipe.batch, self.generators["data"], torch.device(device), workers
+        )
         slots = recipe.batch // workers.count
         blank_BL = torch.zeros(slots, task.length, dtype=torch.long, device=device)
         self.ids_B = blank_BL[:, 0]  # which puzzle's identity each slot has
@@ -49,7 +54,10 @@ class TrainState:
         before = probe.get_state()
         self.carry = empty_carry(self.model, blank_BL, blank_BL, probe)
         if workers.count > 1 and not probe.get_state().equal(before):
-            raise BadInput("random initial states are drawn by one process only; train this recipe without torchrun")
+            raise BadInput(
+                "random initial states are drawn by one process only; train this recipe without"
+                " torchrun"
+            )
 
     def save(self, path, facts: dict) -> None:
         """Write everything to `path`, the slots of all workers. All must call it; one writes."""

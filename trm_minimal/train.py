@@ -67,7 +67,9 @@ def train_step(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
     q_B, steps_B, loss_B, solved_B = workers.gather(of_slots_4B, dim=1)
     budget = recipe.budget(state.step, recipe.steps, recipe.N_sup)
     halted_B = recipe.halting(q_B, steps_B.long(), budget, draw["halting"])
-    state.carry = carry._replace(y=prediction.y, z=prediction.z, steps=carry.steps + 1, halted=workers.share(halted_B))
+    state.carry = carry._replace(
+        y=prediction.y, z=prediction.z, steps=carry.steps + 1, halted=workers.share(halted_B)
+    )
     state.step += 1
     return loss_B.mean(), halted_B.sum(), (solved_B.bool() & halted_B).sum()
 

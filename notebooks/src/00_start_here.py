@@ -214,7 +214,7 @@ table = pd.DataFrame(
 ).map(lambda right: f"{right.double().mean():.2f}")
 cells = (last_cells, untrained_cells, copy_baseline(questions, labels))
 digits = (2, 1, 2)  # another processor moves the untrained net by a little
-table["cells after step 16"] = [f"{share:.{d}f}" for share, d in zip(cells, digits)]
+table["cells after step 16"] = [f"{share:.{d}f}" for share, d in zip(cells, digits, strict=True)]
 table
 
 # %%

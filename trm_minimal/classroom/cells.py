@@ -7,10 +7,17 @@ from trm_minimal.classroom.watched import Refused
 
 def box(task: Exercise) -> str:
     """The statement as Markdown."""
-    options = [f"- **{letter}**: {claim}" for letter, claim in task.options.items()] if isinstance(task, Choice) else []
+    options = (
+        [f"- **{letter}**: {claim}" for letter, claim in task.options.items()]
+        if isinstance(task, Choice)
+        else []
+    )
     parts = [
         f"### Exercise {task.number} · {task.kind.capitalize()}: {task.title}",
-        f"*About {task.minutes} minutes, difficulty {task.difficulty} of 3.* {task.statement.strip()}",
+        (
+            f"*About {task.minutes} minutes, difficulty {task.difficulty} of 3.*"
+            f" {task.statement.strip()}"
+        ),
         "\n".join(options),
         f'Stuck? `hint("{task.number}")`, then `solution("{task.number}")`.',
     ]
@@ -18,7 +25,9 @@ def box(task: Exercise) -> str:
 
 
 def notebook_cells(number: str, solved: bool = False) -> list[tuple[str, str]]:
-    """(kind, source) of each cell of an exercise: its statement, the stub or the solution, the check."""
+    """(kind, source) of each cell of an exercise: its statement, the stub or the solution, the
+    check.
+    """
     task = exercise(number)
     answer = solution_source(task) if solved else task.stub_source()
     check = f'{task.name} = check("{number}", {task.name})'
@@ -43,6 +52,12 @@ def instructor_page() -> str:
             mistakes = {wrong.__name__: message_of(task, wrong) for wrong in task.wrong}
         else:
             mistakes = task.verdicts
-        parts.append("**What it answers**\n\n" + "\n".join(f"- `{name}`: {said}" for name, said in mistakes.items()))
-        parts.append(f"**Hints of {number}**\n\n" + "\n".join(f"{i}. {text}" for i, text in enumerate(task.hints, 1)))
+        parts.append(
+            "**What it answers**\n\n"
+            + "\n".join(f"- `{name}`: {said}" for name, said in mistakes.items())
+        )
+        parts.append(
+            f"**Hints of {number}**\n\n"
+            + "\n".join(f"{i}. {text}" for i, text in enumerate(task.hints, 1))
+        )
     return "\n\n".join(parts) + "\n"

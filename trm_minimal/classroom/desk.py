@@ -1,7 +1,9 @@
-"""What a notebook calls. Each call names its exercise: check("3.1", latent_recursion), hint("3.1"), solution("3.1").
+"""What a notebook calls.
 
-A right answer is kept as a file in notebooks/answers (or in the folder that TRM_ANSWERS names), with the imports it
-needs, so that a later notebook can go on with it; nothing else is remembered.
+Each call names its exercise: check("3.1", latent_recursion), hint("3.1"), solution("3.1").
+
+A right answer is kept as a file in notebooks/answers (or in the folder that TRM_ANSWERS names),
+with the imports it needs, so that a later notebook can go on with it; nothing else is remembered.
 """
 
 import builtins
@@ -42,7 +44,8 @@ class KeptAnswer(InspectLoader):
 def all_exercises() -> dict[str, Exercise]:
     """Every exercise by its number, in order."""
     modules = [
-        import_module(f"{exercises.__name__}.{found.name}") for found in pkgutil.iter_modules(exercises.__path__)
+        import_module(f"{exercises.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(exercises.__path__)
     ]
     found = {module.EXERCISE.number: module.EXERCISE for module in modules}
     return dict(sorted(found.items(), key=lambda item: [int(part) for part in item[0].split(".")]))
@@ -115,9 +118,13 @@ def keep(task: Exercise, answer: Any) -> str:
 
 
 def globals_of(source: str) -> set[str]:
-    """The names that a module looks up, at once or in its functions, and has not from itself or Python."""
+    """The names that a module looks up, at once or in its functions, and has not from itself or
+    Python.
+    """
     module = symtable.symtable(source, "answer", "exec")
-    own = {name.get_name() for name in module.get_symbols() if name.is_assigned() or name.is_imported()}
+    own = {
+        name.get_name() for name in module.get_symbols() if name.is_assigned() or name.is_imported()
+    }
 
     def looked_up(table: symtable.SymbolTable) -> set[str]:
         names = [name for name in table.get_symbols() if name.is_referenced() and name.is_global()]
@@ -127,14 +134,17 @@ def globals_of(source: str) -> set[str]:
 
 
 def revived(task: Exercise, text: bytes, path: Path, within: tuple[Exercise, ...] = ()) -> Any:
-    """The answer that a kept file with this text holds. Refused where it holds no right one (any more).
+    """The answer that a kept file with this text holds.
 
-    Names that are exercises themselves (deep_recursion calls latent_recursion) are the learner's own
-    again, but for those that are being revived already: two answers may name each other.
+    Refused where it holds no right one (any more).
+
+    Names that are exercises themselves (deep_recursion calls latent_recursion) are the learner's
+    own again, but for those that are being revived already: two answers may name each other.
     """
     module = ModuleType(path.stem)
     names = vars(module)
-    with unchanged() as faults, told("it raised"):  # edited by hand, cut off, or from an older course
+    # edited by hand, cut off, or from an older course
+    with unchanged() as faults, told("it raised"):
         KeptAnswer(text, path).exec_module(module)
     refuse_unless(not faults, "; and ".join(faults))
     refuse_unless(task.name in names, f"it holds no {task.name}")
@@ -147,7 +157,9 @@ def revived(task: Exercise, text: bytes, path: Path, within: tuple[Exercise, ...
 
 
 def kept(task: Exercise, within: tuple[Exercise, ...] = ()) -> tuple[Any, str]:
-    """(The kept answer, "") if it is right; (None, "") if none is kept; else (None, what is wrong)."""
+    """(The kept answer, "") if it is right; (None, "") if none is kept; else (None, what is
+    wrong).
+    """
     path = kept_path(task)
     try:
         return revived(task, path.read_bytes(), path, within), ""
@@ -160,7 +172,8 @@ def kept(task: Exercise, within: tuple[Exercise, ...] = ()) -> tuple[Any, str]:
 
 
 def yours(number: str) -> Callable:
-    """The learner's own function from an earlier notebook if it is kept and right, else the package's.
+    """The learner's own function from an earlier notebook if it is kept and right, else the
+    package's.
 
     Prints which.
     """
@@ -178,12 +191,19 @@ def hint(number: str, rung: int = 1) -> None:
     hints = exercise(number).hints
     if not 1 <= rung <= len(hints):
         raise BadInput(f"exercise {number} has hints 1 to {len(hints)}, not {rung}")
-    more = f'hint("{number}", {rung + 1}) says more.' if rung < len(hints) else f'Next: solution("{number}").'
+    more = (
+        f'hint("{number}", {rung + 1}) says more.'
+        if rung < len(hints)
+        else f'Next: solution("{number}").'
+    )
     print(f"Hint {rung} of {len(hints)}: {hints[rung - 1]}\n{more}")
 
 
 def solution(number: str) -> None:
-    """Print the solution that the tests run. BadInput where the solutions have been taken out, as for a class."""
+    """Print the solution that the tests run.
+
+    BadInput where the solutions have been taken out, as for a class.
+    """
     print(solution_source(exercise(number)))
 
 
@@ -194,14 +214,20 @@ def solution_source(task: Exercise) -> str:
     try:
         module = import_module(f"trm_minimal.classroom.solutions.{task.module}")
     except ModuleNotFoundError as error:
-        raise BadInput(f"the solution of exercise {task.number} is not in this copy; ask who gave it to you") from error
+        raise BadInput(
+            f"the solution of exercise {task.number} is not in this copy; ask who gave it to you"
+        ) from error
     return source_of(getattr(module, task.name))
 
 
 def progress(notebook: str | None = None) -> None:
     """Print which exercises have a right answer kept: of one notebook ("03"), or of all."""
     chosen = int(notebook) if notebook else None
-    rows = [task for task in all_exercises().values() if chosen in (None, int(task.number.split(".")[0]))]
+    rows = [
+        task
+        for task in all_exercises().values()
+        if chosen in (None, int(task.number.split(".")[0]))
+    ]
     found = [kept(task) for task in rows]
     print(f"{sum(answer is not None for answer, _ in found)} of {len(rows)} exercises done")
     for task, (answer, fault) in zip(rows, found, strict=True):

@@ -1,6 +1,8 @@
-"""What an exercise is: one file in exercises/ holds everything but the solution, which lies in solutions/.
+"""What an exercise is: one file in exercises/ holds everything but the solution, which lies in
+solutions/.
 
-A probe takes the learner's answer and raises Refused with the mistake in words; to return is to accept.
+A probe takes the learner's answer and raises Refused with the mistake in words; to return is to
+accept.
 """
 
 import ast
@@ -44,13 +46,17 @@ class Exercise:
 
 @dataclass(frozen=True, kw_only=True)
 class Code(Exercise):
-    """Write a function, or mend one. The stub is the cell that the learner finds (for a bug: the broken function)."""
+    """Write a function, or mend one.
+
+    The stub is the cell that the learner finds (for a bug: the broken function).
+    """
 
     stub: Callable
     package: Callable  # what the notebook goes on with until the learner's own is right
     probe: Callable[[Callable], None]
     wrong: dict[Callable, str]  # mistakes, each with words that its own message must have
-    names: str = "import torch"  # what the answer may use besides Python: the imports of a file that keeps it
+    # what the answer may use besides Python: the imports of a file that keeps it
+    names: str = "import torch"
     may_draw: bool = False  # from torch's global generator, as whatever makes weights does
 
     @property
@@ -108,7 +114,9 @@ class Choice(Exercise):
 
 
 def source_of(function: Callable) -> str | None:
-    """The text of a function, from its `def` on, not indented; None where Python does not know it."""
+    """The text of a function, from its `def` on, not indented; None where Python does not
+    know it.
+    """
     try:
         return textwrap.dedent(inspect.getsource(function)).strip()
     except (OSError, TypeError):  # typed at a prompt; an object, or a function in C
@@ -116,7 +124,9 @@ def source_of(function: Callable) -> str | None:
 
 
 def shape_of(source: str | None) -> str | None:
-    """The code without comments, layout and docstrings: equal for two texts that do the same in the same words."""
+    """The code without comments, layout and docstrings: equal for two texts that do the same in the
+    same words.
+    """
     try:
         tree = ast.parse(source or "")
     except SyntaxError:  # part of a line, as of a lambda

@@ -1,6 +1,8 @@
-"""A net that keeps a tape, so that a probe sees every call of a learner's function, and says it in words.
+"""A net that keeps a tape, so that a probe sees every call of a learner's function, and says it in
+words.
 
-The values are float64 and drawn once, so a sum of states is recognised by its value: `net(z, x + y) -> r1`.
+The values are float64 and drawn once, so a sum of states is recognised by its value: `net(z, x + y)
+-> r1`.
 """
 
 from itertools import combinations
@@ -16,18 +18,23 @@ LAST = 9  # results that a tape recognises, besides x, y and z
 
 
 class Tape:
-    """A net (state, injection) -> state that records its calls. Neither symmetric nor commutative, so order shows.
+    """A net (state, injection) -> state that records its calls.
 
-    It brings its own `states`, the tensors x, y and z [2, 3], which want gradients. The result of call k
-    is named rk, and each call has a weight of its own, so that the graph can be asked which calls a
-    gradient reaches.
+    Neither symmetric nor commutative, so order shows.
+
+    It brings its own `states`, the tensors x, y and z [2, 3], which want gradients. The result of
+    call k is named rk, and each call has a weight of its own, so that the graph can be asked which
+    calls a gradient reaches.
     """
 
     def __init__(self):
         generator = torch.Generator().manual_seed(0)
         leaves = [torch.randn(2, 3, generator=generator, dtype=torch.float64) for _ in "xyz"]
-        self.sources = {name: leaf.requires_grad_() for name, leaf in zip("xyz", leaves, strict=True)}
-        self.states = [leaf * 1 for leaf in leaves]  # no leaves: they can be written into, and it shows
+        self.sources = {
+            name: leaf.requires_grad_() for name, leaf in zip("xyz", leaves, strict=True)
+        }
+        # no leaves: they can be written into, and it shows
+        self.states = [leaf * 1 for leaf in leaves]
         self.values = {name: leaf.flatten().tolist() for name, leaf in self.sources.items()}
         self.calls: list[tuple[str, str]] = []  # (state, injection) in words
         self.in_graph: list[bool] = []  # does autograd remember the call?
@@ -40,7 +47,8 @@ class Tape:
         )
         refuse_unless(
             len(arguments) == 2,
-            f"call {number} gives net {len(arguments)} arguments; it takes two, the state and what is added to it",
+            f"call {number} gives net {len(arguments)} arguments; it takes two, the state and what"
+            " is added to it",
         )
         for argument in arguments:
             if not isinstance(argument, Tensor):
@@ -71,16 +79,27 @@ class Tape:
         return "something else"
 
     def lines(self) -> list[str]:
-        return [f"net({state}, {injection}) -> r{i}" for i, (state, injection) in enumerate(self.calls, 1)]
+        return [
+            f"net({state}, {injection}) -> r{i}"
+            for i, (state, injection) in enumerate(self.calls, 1)
+        ]
 
     def reached(self, *states: Tensor) -> dict[str, Tensor]:
-        """The gradient of a weighted sum of these states at x, y, z, r1, r2, ..., where it arrives."""
+        """The gradient of a weighted sum of these states at x, y, z, r1, r2, ..., where it
+        arrives.
+        """
         weights = torch.arange(1, 7, dtype=torch.float64).view(2, 3)
         loss = sum((k * weights * state).sum() for k, state in enumerate(states, 1))
         if not loss.requires_grad:
             return {}
-        shares = torch.autograd.grad(loss, list(self.sources.values()), allow_unused=True, retain_graph=True)
-        return {name: share for name, share in zip(self.sources, shares, strict=True) if share is not None}
+        shares = torch.autograd.grad(
+            loss, list(self.sources.values()), allow_unused=True, retain_graph=True
+        )
+        return {
+            name: share
+            for name, share in zip(self.sources, shares, strict=True)
+            if share is not None
+        }
 
     def carrying(self, y: Tensor) -> list[bool]:
         """For each call, in order: does the gradient of the answer y reach it?"""
@@ -102,12 +121,17 @@ def compare_tapes(yours: Tape, right: Tape) -> None:
     pairs = [(yours.lines() + [""] * len(right.calls)), right.lines()]
     for number, (mine, theirs) in enumerate(zip(*pairs, strict=False), 1):
         if mine != theirs:
-            rows = [f"  {a:<34} {b}" for a, b in zip(pairs[0][: number + 1], pairs[1][: number + 1], strict=False)]
+            rows = [
+                f"  {a:<34} {b}"
+                for a, b in zip(pairs[0][: number + 1], pairs[1][: number + 1], strict=False)
+            ]
             table = "\n".join([f"  {'yours':<34} right", *rows])
             raise Refused(f"call {number} is another one:\n{table}")
 
 
-def compare_results(yours: Tape, right: Tape, result: tuple[Tensor, Tensor], answer: tuple[Tensor, Tensor]) -> None:
+def compare_results(
+    yours: Tape, right: Tape, result: tuple[Tensor, Tensor], answer: tuple[Tensor, Tensor]
+) -> None:
     """Refused unless the same (y, z) comes back."""
     said, wanted = [yours.say(state) for state in result], [right.say(state) for state in answer]
     refuse_unless(said != wanted[::-1], "it returns (z, y); the order is (y, z)")
@@ -115,7 +139,9 @@ def compare_results(yours: Tape, right: Tape, result: tuple[Tensor, Tensor], ans
 
 
 def compare_gradients(yours: Tape, right: Tape, result, answer, names: str = "xyz") -> None:
-    """Refused unless the gradient from (y, z) reaches the states named, and the calls, as it should."""
+    """Refused unless the gradient from (y, z) reaches the states named, and the calls, as it
+    should.
+    """
     for state, name in zip(result, "yz", strict=True):
         refuse_unless(
             state.requires_grad,
@@ -135,5 +161,6 @@ def compare_gradients(yours: Tape, right: Tape, result, answer, names: str = "xy
     for name in [name for name in wanted if name in names or name[0] == "r"]:
         refuse_unless(
             name in mine and torch.allclose(mine[name], wanted[name]),
-            f"the gradient that arrives at {name} is another one; somewhere on its way a state is detached",
+            f"the gradient that arrives at {name} is another one; somewhere on its way a state is"
+            " detached",
         )

@@ -1,7 +1,8 @@
-"""A learner's function under watch: what a call changes behind its caller's back is refused, and named.
+"""A learner's function under watch: what a call changes behind its caller's back is refused, and
+named.
 
-Two things belong to the caller: the values that are handed in, and whatever is global (world.py). A probe calls the
-answer through `Watched` and need not ask for either.
+Two things belong to the caller: the values that are handed in, and whatever is global (world.py). A
+probe calls the answer through `Watched` and need not ask for either.
 """
 
 import inspect
@@ -42,12 +43,15 @@ class FirstCall(Exception):
 class Watched:
     """The answer, as a probe calls it.
 
-    Refused where a call raises, overwrites what it was given, or leaves anything global changed (which is
-    put back). `names` are the parameters; may_draw allows draws from torch's global generator. With
-    first_only the first call ends in FirstCall, and an error of the answer is no matter.
+    Refused where a call raises, overwrites what it was given, or leaves anything global changed
+    (which is put back). `names` are the parameters; may_draw allows draws from torch's global
+    generator. With first_only the first call ends in FirstCall, and an error of the answer is no
+    matter.
     """
 
-    def __init__(self, answer: Callable, names: list[str], may_draw: bool, first_only: bool = False):
+    def __init__(
+        self, answer: Callable, names: list[str], may_draw: bool, first_only: bool = False
+    ):
         self.answer, self.names = answer, names
         self.may_draw, self.first_only = may_draw, first_only
 
@@ -82,7 +86,9 @@ class Watched:
 
 @contextmanager
 def told(words: str, answer: Any = None) -> Iterator[None]:
-    """Whatever a learner's code raises becomes Refused: these words, the error, the answer's own line."""
+    """Whatever a learner's code raises becomes Refused: these words, the error, the answer's own
+    line.
+    """
     try:
         yield
     except Refused:
@@ -117,5 +123,7 @@ def line_of(error: BaseException, answer: Any) -> str:
     """ " in `...`": the line of the learner's code that the error came from, if Python knows it."""
     code = getattr(inspect.unwrap(answer), "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.line for frame in frames if code and frame.filename == code.co_filename and frame.line]
+    lines = [
+        frame.line for frame in frames if code and frame.filename == code.co_filename and frame.line
+    ]
     return f" in `{lines[-1]}`" if lines else ""

@@ -1,4 +1,6 @@
-"""What is global in torch, random and numpy: put back after a learner's code, with a sentence for each change."""
+"""What is global in torch, random and numpy: put back after a learner's code, with a sentence for
+each change.
+"""
 
 import pickle
 import random
@@ -11,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SEED = 20_250_604  # of the plain world: nobody else's, so that a function's own manual_seed(0) shows
+# of the plain world: nobody else's, so that a function's own manual_seed(0) shows
+SEED = 20_250_604
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ DRAWS = _generator("torch's global generator", torch.get_rng_state, torch.set_rn
 SWITCHES = (
     Switch(
         torch.is_inference_mode_enabled,
-        lambda on: None,  # nothing can set it; `unchanged` leaves a mode of its own, which puts it back
+        # nothing can set it; `unchanged` leaves a mode of its own, which puts it back
+        lambda on: None,
         "it leaves inference mode {now}; use `with torch.no_grad():`, which puts things back",
     ),
     Switch(
@@ -106,8 +110,8 @@ SWITCHES = (
 def unchanged(may_draw: bool = False) -> Iterator[list[str]]:
     """Whatever happens inside, all that is global is afterwards as it was before.
 
-    The list that it gives holds, at the end, a sentence for each thing that had to be put back. With
-    may_draw torch's global generator may move on, and stays where it is.
+    The list that it gives holds, at the end, a sentence for each thing that had to be put back.
+    With may_draw torch's global generator may move on, and stays where it is.
     """
     switches = [switch for switch in SWITCHES if not (may_draw and switch is DRAWS)]
     before = [switch.read() for switch in switches]
@@ -140,7 +144,9 @@ def plain_world() -> Iterator[None]:
 
 
 def picture(value: Any) -> Any:
-    """What can be compared later: copies of tensors and arrays, also in lists, tuples, dictionaries."""
+    """What can be compared later: copies of tensors and arrays, also in lists, tuples,
+    dictionaries.
+    """
     if not isinstance(value, Tensor | np.ndarray | dict | list | tuple | set):
         return value
     if isinstance(value, Tensor):

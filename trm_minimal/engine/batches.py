@@ -55,7 +55,9 @@ class Batches:
         """Draw and ship this many batches. Each worker draws all, and ships its own slots."""
         rows_AB, moves = [], []
         for _ in range(steps):
-            rows_AB.append(torch.randint(len(self.inputs_NL), (self.batch,), generator=self.generator))
+            rows_AB.append(
+                torch.randint(len(self.inputs_NL), (self.batch,), generator=self.generator)
+            )
             moves.append(self.task.symmetries(self.batch, self.generator))
         cells_ABL, values_ABV = (torch.stack(parts) for parts in zip(*moves, strict=True))
         drawn = torch.stack(rows_AB).int(), cells_ABL.short(), values_ABV.short()
@@ -64,7 +66,11 @@ class Batches:
 
     def ship(self, tensor: Tensor) -> Tensor:
         """To the device; to a GPU from pinned memory: the copy runs beside the work there."""
-        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
+        return (
+            tensor.pin_memory().to(self.device, non_blocking=True)
+            if self.device.type == "cuda"
+            else tensor
+        )
 
     def next(self, left: int) -> tuple[Tensor, Tensor, Tensor]:
         """The next batch.
@@ -72,7 +78,9 @@ class Batches:
         `left` steps are left until the state is saved: nothing is drawn past that.
         """
         if not self.drawn:
-            self.drawn.extend(self.coming.result() if self.coming else self.draw(min(self.ahead, left)))
+            self.drawn.extend(
+                self.coming.result() if self.coming else self.draw(min(self.ahead, left))
+            )
             further = min(self.ahead, left - len(self.drawn))
             self.coming = self.pool.submit(self.draw, further) if self.pool and further else None
         move_type, *parts = self.drawn.popleft()

@@ -137,10 +137,15 @@ def _text_of(given: str) -> str:
 
 
 def check_shipped() -> dict[str, list[str]]:
-    """For each shipped folder, the CSVs that are missing or differ from the sha256 in its README."""
+    """For each shipped folder, the CSVs that are missing or differ from the sha256 in its
+    README.
+    """
     odd = {}
     for readme in sorted(files.PUZZLES.glob("*/README.md")):
         listed = re.findall(r"`(\w+\.csv)`.*`([0-9a-f]{64})`", readme.read_text(encoding="utf-8"))
-        found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in readme.parent.glob("*.csv")}
+        found = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in readme.parent.glob("*.csv")
+        }
         odd[readme.parent.name] = [name for name, digest in listed if found.get(name) != digest]
     return odd

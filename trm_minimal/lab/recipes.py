@@ -68,9 +68,11 @@ class Recipe:
     loss: Callable = answer_and_halting_loss
 
     update: Callable = train_step  # (recipe, state) -> loss and counts: one update of the weights
-    steps: int = 65_100  # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
+    # 50,000 draws of each of 1,000 puzzles at batch 768; the paper's text says 60,000
+    steps: int = 65_100
     batch: int = 768
-    optimizer: Callable = partial(torch.optim.AdamW, lr=1e-4, betas=(0.9, 0.95), weight_decay=1.0)  # of named weights
+    # of named weights
+    optimizer: Callable = partial(torch.optim.AdamW, lr=1e-4, betas=(0.9, 0.95), weight_decay=1.0)
     schedule: Callable[[int, int], float] = partial(warmup, over=2000)
     clip: float = float("inf")  # the official code does not clip
     ema: float = 0.999
@@ -110,14 +112,19 @@ def with_round(recipe: Recipe, one_round: Callable) -> Recipe:
 
 
 def sudoku_extreme() -> Recipe:
-    """The paper's best Sudoku model (87.4 % on the published test set), 5M parameters. For a GPU."""
+    """The paper's best Sudoku model (87.4 % on the published test set), 5M parameters.
+
+    For a GPU.
+    """
     return Recipe()
 
 
 def _maze_hard_task(prepare=None) -> Callable[..., Task]:
     """The published mazes, none turned while training; `prepare` may turn them before."""
     options = {"symmetries": maze.no_symmetries, "validation": "maze-generated/test.csv"}
-    return partial(maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {}))
+    return partial(
+        maze.load, "maze-30x30-hard-1k", **options, **({"prepare": prepare} if prepare else {})
+    )
 
 
 def maze_hard() -> Recipe:
@@ -419,7 +426,9 @@ def by_name(name: str) -> Recipe:
     """The recipe of that name. BadInput names those that are nearest."""
     if name not in RECIPES:
         near = ", ".join(get_close_matches(name, RECIPES, 5, 0.0))
-        raise BadInput(f"there is no recipe {name!r}, but {near}; `python -m trm_minimal recipes` lists all")
+        raise BadInput(
+            f"there is no recipe {name!r}, but {near}; `python -m trm_minimal recipes` lists all"
+        )
     return RECIPES[name]()
 
 
@@ -427,7 +436,9 @@ def describe(value):
     """Any part of a recipe as JSON: a function by its name, a partial by its name and arguments."""
     if isinstance(value, partial):
         given = {str(i): argument for i, argument in enumerate(value.args)} | value.keywords
-        return {"call": describe(value.func)} | {name: describe(argument) for name, argument in given.items()}
+        return {"call": describe(value.func)} | {
+            name: describe(argument) for name, argument in given.items()
+        }
     if isinstance(value, Recipe):
         names = [field.name for field in fields(value) if field.name != "tested_at"]
         return {name: describe(getattr(value, name)) for name in (*names, "test_depth")}

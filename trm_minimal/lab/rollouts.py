@@ -24,7 +24,9 @@ def noisy_start(
 ) -> tuple[Tensor, Tensor]:
     """The model's own first states (y, z), each number moved by a normal draw times `scale`."""
     states = model.initial_states(inputs_BL, generator)
-    return tuple(state + scale * torch.randn(state.shape, generator=generator).to(state) for state in states)
+    return tuple(
+        state + scale * torch.randn(state.shape, generator=generator).to(state) for state in states
+    )
 
 
 def noise(y: Tensor, z: Tensor, generator: torch.Generator, scale: float) -> tuple[Tensor, Tensor]:
@@ -54,7 +56,9 @@ def roll_out(
         asked_NL = move(inputs_NL) if move else inputs_NL
         answers = answer(model, asked_NL, N_sup, depth, generator=generator, **options)
         undo = move.inverse() if move else None
-        steps = [undo(step_NL).to(torch.uint8) if undo else step_NL for step_NL in answers.tokens_SNL]
+        steps = [
+            undo(step_NL).to(torch.uint8) if undo else step_NL for step_NL in answers.tokens_SNL
+        ]
         tokens.append(torch.stack(steps))
         q.append(answers.q_SN)
     return Rollouts(torch.stack(tokens), torch.stack(q))

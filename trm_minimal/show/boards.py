@@ -1,7 +1,8 @@
-"""Pictures of boards, alone or as a film strip of supervision steps, and the sentences that say the same.
+"""Pictures of boards, alone or as a film strip of supervision steps, and the sentences that say the
+same.
 
-Only matplotlib's objects are used: widgets draw on a second thread, where pyplot would spoil other figures.
-Dimension key: L cells, S supervision steps, R rows, C columns.
+Only matplotlib's objects are used: widgets draw on a second thread, where pyplot would spoil other
+figures. Dimension key: L cells, S supervision steps, R rows, C columns.
 """
 
 from functools import cache
@@ -66,18 +67,25 @@ def lines_between(cells: int, box: int) -> dict[int, bool]:
 
 @cache
 def _glyph(text: str, weight: str):
-    """A text's outline around (0, 0). As a marker it is snapped to the pixels, which halves the PNG."""
-    path = TextPath((0, 0), text, prop={"family": "DejaVu Sans", "weight": weight})  # comes with matplotlib
+    """A text's outline around (0, 0).
+
+    As a marker it is snapped to the pixels, which halves the PNG.
+    """
+    # comes with matplotlib
+    path = TextPath((0, 0), text, prop={"family": "DejaVu Sans", "weight": weight})
     box = path.get_extents()
     return path.transformed(Affine2D().translate(-(box.x0 + box.x1) / 2, -(box.y0 + box.y1) / 2))
 
 
 def draw_board(ax: Axes, task: Task, tokens_L, inputs_L=None, labels_L=None, before_L=None) -> None:
-    """Draw tokens: inputs tell what is given, labels what is right, `before` (an older answer) what changed.
-    Marks are sized for the axes as they stand; each collection of marks is labelled with the name of its kind."""
+    """Draw tokens: inputs tell what is given, labels what is right, `before` (an older answer) what
+    changed. Marks are sized for the axes as they stand; each collection of marks is labelled with
+    the name of its kind.
+    """
     marks = marks_of(task, cells_of(task, tokens_L, inputs_L, labels_L, before_L))
     faces_RC3 = np.full((task.rows, task.columns, 3), to_rgb(PAGE))
-    points = 72 / ax.figure.dpi * min(ax.bbox.width / task.columns, ax.bbox.height / task.rows)  # side of a cell
+    # side of a cell
+    points = 72 / ax.figure.dpi * min(ax.bbox.width / task.columns, ax.bbox.height / task.rows)
     for mark, places in marks.items():
         rows, columns = np.divmod(places, task.columns)
         if mark.glyph == FILL:
@@ -108,7 +116,9 @@ def _put(ax: Axes, points: float, mark: Mark, rows: np.ndarray, columns: np.ndar
 
 
 def describe_board(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None) -> str:
-    """One sentence: cells right, wrong (the first by place) and changed; without labels, cells given."""
+    """One sentence: cells right, wrong (the first by place) and changed; without labels, cells
+    given.
+    """
     cells, C = cells_of(task, tokens_L, inputs_L, labels_L, before_L), task.columns
     parts = [f"{sum(cell.given for cell in cells)} of {task.length} cells given"]
     if labels_L is not None:
@@ -127,9 +137,12 @@ def describe_board(task: Task, tokens_L, inputs_L, labels_L=None, before_L=None)
 
 
 def film_strip(figure: Figure, task: Task, inputs_L, labels_L, answers_SL, q_S, steps) -> str:
-    """The answers after these supervision steps (1, 2, ...; 0 is the question) side by side; returns what they show.
-    Changed means: since the answer to the left. The figure keeps its width; its height is made to fit."""
-    side = figure.get_figwidth() / len(steps)  # inches; the two lines of text below take half an inch
+    """The answers after these supervision steps (1, 2, ...; 0 is the question) side by side;
+    returns what they show. Changed means: since the answer to the left. The figure keeps its width;
+    its height is made to fit.
+    """
+    # inches; the two lines of text below take half an inch
+    side = figure.get_figwidth() / len(steps)
     figure.set(layout_engine="none", figheight=side + 0.5)
     grid = {
         "left": 0.01,
@@ -139,7 +152,9 @@ def film_strip(figure: Figure, task: Task, inputs_L, labels_L, answers_SL, q_S, 
         "wspace": 0.04,
     }
     before_L, said = None, []
-    for ax, step in zip(figure.subplots(1, len(steps), squeeze=False, gridspec_kw=grid)[0], steps, strict=True):
+    for ax, step in zip(
+        figure.subplots(1, len(steps), squeeze=False, gridspec_kw=grid)[0], steps, strict=True
+    ):
         boards, below, verdict = (inputs_L, inputs_L), "the question", "the question"
         if step:
             boards, q = (answers_SL[step - 1], inputs_L, labels_L, before_L), float(q_S[step - 1])

@@ -1,6 +1,9 @@
-"""A run as one self-contained piece of HTML: no kernel, no network, a few lines of script. And as a GIF.
+"""A run as one self-contained piece of HTML: no kernel, no network, a few lines of script.
 
-The page shows its last moment until the script runs, so it says something even where scripts are stripped.
+And as a GIF.
+
+The page shows its last moment until the script runs, so it says something even where scripts are
+stripped.
 """
 
 import json
@@ -15,7 +18,8 @@ from PIL import Image
 from trm_minimal.show.frames import View
 
 SCRIPT = """
-const root = document.getElementById(ID), at = root.querySelector("input"), play = root.querySelector(".trm-play");
+const root = document.getElementById(ID), at = root.querySelector("input");
+const play = root.querySelector(".trm-play");
 let timer = null;
 function show() {
   for (const [i, views] of FRAMES[at.value].entries())
@@ -47,14 +51,24 @@ def player(*views: View, uid: str, level: str = "step") -> str:
     frames = []
     for stop in stops:
         places = [min(stop, len(moments) - 1) for moments in ends]
-        frames.append([view.parts(m[i], m[max(i - 1, 0)]) for view, m, i in zip(views, ends, places, strict=True)])
+        frames.append(
+            [
+                view.parts(m[i], m[max(i - 1, 0)])
+                for view, m, i in zip(views, ends, places, strict=True)
+            ]
+        )
     last = "".join(view.html(m[-1], m[-2]) for view, m in zip(views, ends, strict=True))
-    buttons = "".join(f'<button class="trm-{name}" type="button">{name}</button> ' for name in ("back", "play", "next"))
-    slider = f'<input type="range" min="0" max="{stops[-1]}" value="{stops[-1]}" aria-label="{level}">'
+    buttons = "".join(
+        f'<button class="trm-{name}" type="button">{name}</button> '
+        for name in ("back", "play", "next")
+    )
+    slider = (
+        f'<input type="range" min="0" max="{stops[-1]}" value="{stops[-1]}" aria-label="{level}">'
+    )
     return (
-        f'<div id="{escape(uid)}">{buttons}{slider}<div style="display:flex;flex-wrap:wrap">{last}</div></div>'
-        f"<script>(() => {{ const ID = {_script(uid)}, FRAMES = {_script(frames)};"
-        f"{SCRIPT}}})();</script>"
+        f'<div id="{escape(uid)}">{buttons}{slider}<div'
+        f' style="display:flex;flex-wrap:wrap">{last}</div></div><script>(() => {{ const ID ='
+        f" {_script(uid)}, FRAMES = {_script(frames)};{SCRIPT}}})();</script>"
     )
 
 
@@ -66,17 +80,27 @@ def _script(value) -> str:
 
 def page(title: str, body: str) -> str:
     """A whole document around a player, to be saved as a file."""
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{escape(title)}</h1>{body}</body></html>\n'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport"'
+        f' content="width=device-width"><title>{escape(title)}</title>'
+    )
+    return (
+        "<!doctype html><html"
+        f' lang="en"><head>{head}</head><body><h1>{escape(title)}</h1>{body}</body></html>\n'
+    )
 
 
 def gif(figures: list[Figure], milliseconds: int) -> bytes:
-    """An animation that plays once and rests on its last picture: nothing moves for ever beside a text."""
+    """An animation that plays once and rests on its last picture: nothing moves for ever beside a
+    text.
+    """
     pictures = []
     for figure in figures:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(32))
+        pictures.append(
+            Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(32)
+        )
     file = BytesIO()
     pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds)
     return file.getvalue()

@@ -1,7 +1,9 @@
-"""Widgets: step through a run, draw a puzzle of your own. Thin shells: frames.View draws, Task judges.
+"""Widgets: step through a run, draw a puzzle of your own.
 
-Widget messages arrive on a second thread, and two may come at once: hence locks, and neither pyplot nor torch's global
-state. Dimension key: N puzzles, L cells.
+Thin shells: frames.View draws, Task judges.
+
+Widget messages arrive on a second thread, and two may come at once: hence locks, and neither pyplot
+nor torch's global state. Dimension key: N puzzles, L cells.
 """
 
 from collections.abc import Callable
@@ -42,13 +44,18 @@ class Thinker(NamedTuple):
 class Stepper(W.VBox):
     """Play, step and scrub through what one or more thinkers do with a puzzle.
 
-    The slider counts supervision steps, rounds or calls of the net; a thinker that has fewer of them rests at its end.
+    The slider counts supervision steps, rounds or calls of the net; a thinker that has fewer of
+    them rests at its end.
     """
 
     def __init__(self, task: Task, puzzles: Puzzles, *thinkers: Thinker, chosen: int = 0):
         self.task, self.puzzles, self.thinkers, self.lock = task, puzzles, thinkers, RLock()
-        self.puzzle = W.BoundedIntText(chosen, 0, len(puzzles) - 1, description="puzzle", style=LABEL)
-        self.level = W.ToggleButtons(options=LEVELS, description="step by", style={"button_width": "auto"} | LABEL)
+        self.puzzle = W.BoundedIntText(
+            chosen, 0, len(puzzles) - 1, description="puzzle", style=LABEL
+        )
+        self.level = W.ToggleButtons(
+            options=LEVELS, description="step by", style={"button_width": "auto"} | LABEL
+        )
         self.heat = W.Dropdown(options=list(HEATS), description="map", style=LABEL)
         self.peek = W.Checkbox(False, description="show what it would answer now", indent=False)
         self.slot, self.slider, self.link = (
@@ -57,7 +64,9 @@ class Stepper(W.VBox):
             None,
         )  # a place, the slider in it, what ties Play to it
         self.play = W.Play(min=0, max=1, interval=400, description="play")
-        self.back = W.Button(description="◀ back", tooltip="one step back", layout={"width": "auto"})
+        self.back = W.Button(
+            description="◀ back", tooltip="one step back", layout={"width": "auto"}
+        )
         self.next = W.Button(description="next ▶", tooltip="one step on", layout={"width": "auto"})
         wide = {"flex": "1 1 480px"} if len(thinkers) > 1 else {}
         self.pages = [W.HTML(layout=wide) for _ in thinkers]
@@ -92,7 +101,10 @@ class Stepper(W.VBox):
     @property
     def sentences(self) -> list[str]:
         """What the pages show, a sentence each."""
-        return [view.sentence(*where, self.peek.value) for view, where in zip(self.views, self._where(), strict=True)]
+        return [
+            view.sentence(*where, self.peek.value)
+            for view, where in zip(self.views, self._where(), strict=True)
+        ]
 
     def _choose(self) -> None:
         one = self.puzzles[self.puzzle.value : self.puzzle.value + 1]
@@ -105,18 +117,22 @@ class Stepper(W.VBox):
             here = longest.ends_of(self.counted)[self.slider.value]
             self.counted = self.level.value
             ends = longest.ends_of(self.counted)
-            self._put_slider(len(ends) - 1, min(range(len(ends)), key=lambda i: abs(ends[i] - here)))
+            self._put_slider(
+                len(ends) - 1, min(range(len(ends)), key=lambda i: abs(ends[i] - here))
+            )
             self._draw()
 
     def _put_slider(self, most: int, value: int) -> None:
-        """A new slider for a new range: a changed one keeps its old end for the keys Home and End (noUiSlider 15)."""
+        """A new slider for a new range: a changed one keeps its old end for the keys Home and End
+        (noUiSlider 15).
+        """
         if self.slider is not None and self.slider.max == most:
             self.play.value = self.slider.value = value
             return
         wide = {"width": "340px"}
-        self.slider = W.IntSlider(value, 0, most, description="moment", layout=wide, style=LABEL).add_class(
-            "trm-slider"
-        )
+        self.slider = W.IntSlider(
+            value, 0, most, description="moment", layout=wide, style=LABEL
+        ).add_class("trm-slider")
         self.slider.observe(lambda _: self._draw(), "value")
         self.play.max, self.play.value = most, value
         if self.link is not None:
@@ -131,7 +147,8 @@ class Stepper(W.VBox):
         with self.lock:
             pairs = zip(self.thinkers, self.traces, strict=True)
             self.views = [
-                View(self.task, run, self.labels_L, title=who.title, heat=self.heat.value) for who, run in pairs
+                View(self.task, run, self.labels_L, title=who.title, heat=self.heat.value)
+                for who, run in pairs
             ]
             self._draw()
 
@@ -150,7 +167,8 @@ class Stepper(W.VBox):
 class Editor(W.VBox):
     """A board to click on, and a text to type in. Every change is judged at once, in a sentence.
 
-    `on_change` is called after every judgement with `tokens_L`: the puzzle, or None while it is not valid.
+    `on_change` is called after every judgement with `tokens_L`: the puzzle, or None while it is not
+    valid.
     """
 
     def __init__(
@@ -164,17 +182,25 @@ class Editor(W.VBox):
         brushes = dict(face.brushes) or {face.says(symbol): symbol for symbol in task.symbols[1:]}
         self.empty, self.allowed = face.blanks[0], [*brushes.values()]
         self.between = " " if any(len(symbol) > 1 for symbol in task.symbols) else ""
-        self.brush = W.ToggleButtons(options=brushes, description="put", style=LABEL | {"button_width": "auto"})
+        self.brush = W.ToggleButtons(
+            options=brushes, description="put", style=LABEL | {"button_width": "auto"}
+        )
         side = "36px" if task.columns <= 9 else "26px"
-        shape = W.Layout(width=side, height=side, margin="0", padding="0", border=f"1px solid {INK}")
+        shape = W.Layout(
+            width=side, height=side, margin="0", padding="0", border=f"1px solid {INK}"
+        )
         self.styles = {symbol: _style(task, symbol) for symbol in task.symbols}
         self.cells = [W.Button(layout=shape) for _ in inputs_L]
         for cell, button in enumerate(self.cells):
             button.on_click(lambda _, cell=cell: self.put(cell))
             button.add_class("trm-cell")
-        grid = W.GridBox(self.cells, layout=W.Layout(grid_template_columns=f"repeat({task.columns}, {side})"))
+        grid = W.GridBox(
+            self.cells, layout=W.Layout(grid_template_columns=f"repeat({task.columns}, {side})")
+        )
         wide = {"width": f"{task.columns * (1 + 2 * len(self.between)) + 6}ch", "height": "auto"}
-        self.text = W.Textarea(rows=task.rows, continuous_update=False, layout=wide).add_class("trm-text")
+        self.text = W.Textarea(rows=task.rows, continuous_update=False, layout=wide).add_class(
+            "trm-text"
+        )
         self.verdict = W.HTML().add_class("trm-verdict")
         self.text.observe(lambda _: self._read(), "value")
         boards = W.HBox([grid, self.text], layout=ROW)
@@ -243,7 +269,8 @@ class Editor(W.VBox):
         self.tokens_L = tokens_L
         look = LOOKS["wrong" if tokens_L is None else "right"]
         self.verdict.value = (
-            f'<span role="status"><b>{look.sign}</b> {escape(sentence[0].upper() + sentence[1:])}</span>'
+            f'<span role="status"><b>{look.sign}</b>'
+            f" {escape(sentence[0].upper() + sentence[1:])}</span>"
         )
         self.on_change(tokens_L)
 
@@ -261,10 +288,14 @@ class Playground(W.VBox):
 
     def __init__(self, task: Task, puzzles: Puzzles, *thinkers: Thinker, chosen: int = 0):
         self.stepper = Stepper(task, puzzles, *thinkers, chosen=chosen)
-        self.think = W.Button(description="think about it", button_style="primary").add_class("trm-think")
+        self.think = W.Button(description="think about it", button_style="primary").add_class(
+            "trm-think"
+        )
         self.editor = Editor(task, puzzles.inputs_NL[chosen], self._allow)
         self.think.on_click(lambda _: self._think())
-        self.stepper.puzzle.observe(lambda change: self.editor.load(puzzles.inputs_NL[change["new"]]), "value")
+        self.stepper.puzzle.observe(
+            lambda change: self.editor.load(puzzles.inputs_NL[change["new"]]), "value"
+        )
         super().__init__([self.editor, self.think, self.stepper])
 
     def _allow(self, tokens_L: Tensor | None) -> None:

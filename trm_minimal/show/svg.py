@@ -24,8 +24,9 @@ REACH = {"given": 0.2, "answer": -0.4, "changed": -1.5}
 def svg(rows: float, columns: float, inner: str, label: str, width: int = 300) -> str:
     """A described picture of so many units, `width` pixels wide where there is room."""
     return (
-        f'<svg viewBox="0 0 {columns:g} {rows:g}" width="{width}" role="img" aria-label="{escape(label)}" '
-        f'style="background:{PAGE};display:block;max-width:100%">{inner}</svg>'
+        f'<svg viewBox="0 0 {columns:g} {rows:g}" width="{width}" role="img"'
+        f' aria-label="{escape(label)}"'
+        f' style="background:{PAGE};display:block;max-width:100%">{inner}</svg>'
     )
 
 

@@ -36,7 +36,9 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trace:
-    """What N puzzles went through in N_sup supervision steps of depth (n, T): K = N_sup T (n+1) calls of the net."""
+    """What N puzzles went through in N_sup supervision steps of depth (n, T): K = N_sup T (n+1)
+    calls of the net.
+    """
 
     model: TinyRecursiveModel
     inputs_NL: Tensor
@@ -54,8 +56,8 @@ class Trace:
         size = sum(state.nbytes for state in (*self.initial, *self.renewed)) / 1e6
         puzzles = "puzzle" if N == 1 else "puzzles"
         return (
-            f"Trace of {N} {puzzles}: {len(self) - 1} calls = {self.N_sup} supervision steps x {T} rounds x "
-            f"({n} for z + 1 for y); states {list(self.initial[0].shape)}, {size:.1f} MB"
+            f"Trace of {N} {puzzles}: {len(self) - 1} calls = {self.N_sup} supervision steps x {T}"
+            f" rounds x ({n} for z + 1 for y); states {list(self.initial[0].shape)}, {size:.1f} MB"
         )
 
     def __len__(self) -> int:
@@ -79,7 +81,9 @@ class Trace:
         if step == 0:
             return 0
         if not (1 <= step <= self.N_sup and 1 <= round <= T and 1 <= call <= n + 1):
-            raise IndexError(f"step {step}, round {round}, call {call}: there are {self.N_sup}, {T} and {n + 1}")
+            raise IndexError(
+                f"step {step}, round {round}, call {call}: there are {self.N_sup}, {T} and {n + 1}"
+            )
         return ((step - 1) * T + round - 1) * (n + 1) + call
 
     def ends_of(self, level: str) -> list[int]:
@@ -107,7 +111,9 @@ class Trace:
             return self.z(k - 1), x_NLD + self.y(k - 1)
 
     def drift(self, state: str) -> Tensor:
-        """[K + 1, N]: how far y or z moved in each call, as a share of its own length; 0 where it was not renewed."""
+        """[K + 1, N]: how far y or z moved in each call, as a share of its own length; 0 where it
+        was not renewed.
+        """
         of, moved = {"y": self.y, "z": self.z}[state], [torch.zeros(len(self.inputs_NL))]
         for k in range(1, len(self)):
             new, old = of(k), of(k - 1)
@@ -136,7 +142,8 @@ class Trace:
 
     @torch.inference_mode()
     def peek(self, k: int) -> tuple[Tensor, Tensor]:
-        """(tokens [N, L], q [N]) of the answer that the net would give if it stopped thinking in moment k: net(y, z).
+        """(tokens [N, L], q [N]) of the answer that the net would give if it stopped thinking in
+        moment k: net(y, z).
 
         After the last call for z of a round this is the answer that the next call gives.
         """

@@ -1,6 +1,7 @@
 """What every task family gives: puzzles as tokens, symmetries, a meaning, a face and a text.
 
-Dimension key: B batch, N puzzles, L cells, V vocabulary. Token 0 is padding in every task; real classes start at 1.
+Dimension key: B batch, N puzzles, L cells, V vocabulary. Token 0 is padding in every task; real
+classes start at 1.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +58,9 @@ class Move(NamedTuple):
 
 def unmoved(batch: int, generator: torch.Generator, length: int, vocab: int) -> Move:
     """The symmetry that moves nothing; draws nothing from the generator."""
-    return Move(torch.arange(length).expand(batch, length), torch.arange(vocab).expand(batch, vocab))
+    return Move(
+        torch.arange(length).expand(batch, length), torch.arange(vocab).expand(batch, vocab)
+    )
 
 
 def split_symbols(text: str, symbols: Sequence[str]) -> list[str]:
@@ -84,12 +87,14 @@ class Task:
     name: str
     rows: int
     columns: int
-    symbols: Sequence[str]  # symbols[token] is how the token is written; symbols[0] stands for padding
+    # symbols[token] is how the token is written; symbols[0] stands for padding
+    symbols: Sequence[str]
     train: Puzzles
     validation: Puzzles
     test: Puzzles
     symmetries: Callable[[int, torch.Generator], Move]  # (batch, CPU generator) -> a random Move
-    is_solution: Callable[[Tensor, Tensor], Tensor]  # (inputs_BL, prediction_BL) -> bool_B: any valid answer counts
+    # (inputs_BL, prediction_BL) -> bool_B: any valid answer counts
+    is_solution: Callable[[Tensor, Tensor], Tensor]
     cells: Callable[[str], Sequence[str]]  # a board as people write it -> its symbols, row by row
     parse: Callable[[str], Tensor]  # such a text -> tokens_L; BadInput when it is no such puzzle
     solve: Callable[[Tensor], Tensor]  # a question that parse has given -> its answer, by search

@@ -1,6 +1,7 @@
 """Puzzles on disk: the published CSV files and the folders that the official builders write.
 
-Dimension key: N puzzles, L cells. A CSV has the columns of `Row`; a built folder is what `write_built` writes.
+Dimension key: N puzzles, L cells. A CSV has the columns of `Row`; a built folder is what
+`write_built` writes.
 """
 
 import csv
@@ -46,7 +47,10 @@ class Row(NamedTuple):
 
 
 def read_csv(path: Path) -> list[Row]:
-    """All puzzles of a CSV, untouched: maze strings begin and end with spaces. BadInput names the file and the line."""
+    """All puzzles of a CSV, untouched: maze strings begin and end with spaces.
+
+    BadInput names the file and the line.
+    """
     try:
         with open(path, "rb") as raw:
             end = raw.seek(0, 2)
@@ -57,7 +61,9 @@ def read_csv(path: Path) -> list[Row]:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path.") from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: is not text; a CSV with the header {','.join(Row._fields)} is wanted.") from error
+        raise BadInput(
+            f"{path}: is not text; a CSV with the header {','.join(Row._fields)} is wanted."
+        ) from error
     if not whole:  # a rating cut from 110 to 11 would show nowhere else
         cure = "fetch the file again if it was cut off, or add a line feed if this line is whole"
         raise BadInput(f"{path}, line {len(rows) + 1}: the file ends inside this line; {cure}.")
@@ -69,22 +75,33 @@ def _rows(reader, path: Path) -> list[Row]:
     try:
         header = next(reader, None)
         if header is None:
-            raise BadInput(f"{path}: is empty; a CSV with the header {','.join(Row._fields)} is wanted.")
+            raise BadInput(
+                f"{path}: is empty; a CSV with the header {','.join(Row._fields)} is wanted."
+            )
         if header != list(Row._fields):
             raise BadInput(
-                f"{path}, line 1: the header must be {','.join(Row._fields)}, not {','.join(header)[:80]!r}."
+                f"{path}, line 1: the header must be {','.join(Row._fields)}, not"
+                f" {','.join(header)[:80]!r}."
             )
         for line, fields in enumerate(reader, start=2):
             if len(fields) != len(Row._fields):
-                raise BadInput(f"{path}, line {line}: {len(fields)} fields instead of 4; repair or remove the line.")
+                raise BadInput(
+                    f"{path}, line {line}: {len(fields)} fields instead of 4; repair or remove the"
+                    " line."
+                )
             row = Row(*fields)
             if len(row.question) != len(row.answer):
                 sizes = f"{len(row.question)} characters, the answer {len(row.answer)}"
-                raise BadInput(f"{path}, line {line}: the question has {sizes}; they must be equally long.")
+                raise BadInput(
+                    f"{path}, line {line}: the question has {sizes}; they must be equally long."
+                )
             if not row.question or (rows and len(row.question) != len(rows[0].question)):
                 wanted = len(rows[0].question) if rows else "at least 1"
                 found = len(row.question)
-                raise BadInput(f"{path}, line {line}: {found} characters where {wanted} are wanted; one size a file.")
+                raise BadInput(
+                    f"{path}, line {line}: {found} characters where {wanted} are wanted; one size a"
+                    " file."
+                )
             rows.append(row)
     except csv.Error as error:
         raise BadInput(
@@ -103,20 +120,31 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 
 def encode(texts: Sequence[str], symbols: str, where: str) -> Tensor:
-    """Equally long texts -> uint8 tokens_NL with `symbols[token]` the character. Padding, `symbols[0]`, is no character
-    of a puzzle. BadInput says `where`, the line (the first text is line 2, as in a CSV) and the character's place."""
+    """Equally long texts -> uint8 tokens_NL with `symbols[token]` the character.
+
+    Padding, `symbols[0]`, is no character of a puzzle. BadInput says `where`, the line (the first
+    text is line 2, as in a CSV) and the character's place.
+    """
     length = len(texts[0]) if texts else 0
     for line, text in enumerate(texts, start=2):
         if len(text) != length:
-            raise BadInput(f"{where}, line {line}: {len(text)} characters where {length} are wanted.")
-    codes_NL = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32).reshape(len(texts), length)
-    token_of = np.zeros(max(map(ord, symbols)) + 2, dtype=np.uint8)  # the last entry catches everything beyond
+            raise BadInput(
+                f"{where}, line {line}: {len(text)} characters where {length} are wanted."
+            )
+    codes_NL = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32).reshape(
+        len(texts), length
+    )
+    # the last entry catches everything beyond
+    token_of = np.zeros(max(map(ord, symbols)) + 2, dtype=np.uint8)
     token_of[[ord(symbol) for symbol in symbols[1:]]] = np.arange(1, len(symbols))
     tokens_NL = token_of[np.minimum(codes_NL, len(token_of) - 1)]
     if not tokens_NL.all():
         row, column = map(int, np.argwhere(tokens_NL == 0)[0])
         found = texts[row][column]
-        raise BadInput(f"{where}, line {row + 2}, character {column + 1}: {found!r} is none of {symbols[1:]!r}.")
+        raise BadInput(
+            f"{where}, line {row + 2}, character {column + 1}: {found!r} is none of"
+            f" {symbols[1:]!r}."
+        )
     return torch.from_numpy(tokens_NL)
 
 
@@ -151,7 +179,8 @@ def write_built(
     of one identity are written as one puzzle with several examples.
     """
     count, length = puzzles.inputs_NL.shape
-    firsts, ids_N = list(range(count)), np.zeros(count, np.int32)  # of each puzzle its first example
+    # of each puzzle its first example
+    firsts, ids_N = list(range(count)), np.zeros(count, np.int32)
     if puzzles.ids_N is not None:
         ids_N = puzzles.ids_N.numpy().astype(np.int32)
         firsts = [i for i in firsts if i == 0 or ids_N[i] != ids_N[i - 1]]
@@ -264,16 +293,23 @@ def _first_of_groups(folder: Path, count: int) -> np.ndarray:
     """First example of each group, and `count` at the end."""
     puzzles = _read_npy(folder / "all__puzzle_indices.npy").astype(np.int64)
     groups = _read_npy(folder / "all__group_indices.npy").astype(np.int64)
-    rising = all(a.ndim == 1 and len(a) > 1 and a[0] == 0 and (np.diff(a) > 0).all() for a in (puzzles, groups))
+    rising = all(
+        a.ndim == 1 and len(a) > 1 and a[0] == 0 and (np.diff(a) > 0).all()
+        for a in (puzzles, groups)
+    )
     if not rising or puzzles[-1] != count or groups[-1] != len(puzzles) - 1:
-        raise BadInput(f"{folder}: all__puzzle_indices and all__group_indices do not cover the {count} examples.")
+        raise BadInput(
+            f"{folder}: all__puzzle_indices and all__group_indices do not cover the {count}"
+            " examples."
+        )
     return puzzles[groups]
 
 
 def read_splits(
     folder: Path, encode_rows: Callable[[list[Row], Path], Puzzles], validation: str | None = None
 ) -> tuple[Puzzles, Puzzles, Puzzles]:
-    """train, validation and test of a folder with train.csv, or else train/ or built/train/ with .npy files.
+    """train, validation and test of a folder with train.csv, or else train/ or built/train/ with
+    .npy files.
 
     Without a validation split it is `validation`, a CSV of the shipped sets. Without that the last
     100 puzzles of train are held out (a tenth of less than 1,000, at least one), and of a built set
@@ -298,9 +334,13 @@ def read_splits(
             None,
         )
         if base is None:
-            raise BadInput(f"{folder}: has neither train.csv nor train/all__inputs.npy; put one of them there.")
+            raise BadInput(
+                f"{folder}: has neither train.csv nor train/all__inputs.npy; put one of them there."
+            )
         found = {
-            split: read_built(base, split)[0] for split in ("train", "validation", "test") if (base / split).is_dir()
+            split: read_built(base, split)[0]
+            for split in ("train", "validation", "test")
+            if (base / split).is_dir()
         }
         first = _first_of_groups(base / "train", len(found["train"]))
     if validation and "validation" not in found:

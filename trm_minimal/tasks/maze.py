@@ -24,18 +24,22 @@ SYMBOLS = "_# SGo"  # padding, wall, space, start, goal, path
 WALL, SPACE, START, GOAL, PATH = range(1, 6)
 LARGEST = 181  # a side: batches number the cells by 16 bits
 NO_ENDS = str.maketrans("SG", "  ")
-# How often the newest room grows on, else a random one. At 1 there are only 481 layouts of 9x9 up to symmetry, too few
-# to hold some out; at 0.8 more than 5,500, and the mean path (of 8 steps or more) is 13.0 instead of 13.5.
+# How often the newest room grows on, else a random one. At 1 there are only 481 layouts of 9x9 up
+# to symmetry, too few to hold some out; at 0.8 more than 5,500, and the mean path (of 8 steps or
+# more) is 13.0 instead of 13.5.
 DEPTH_FIRST = 0.8
 Symmetries = Callable[[int, torch.Generator], Move]
 
 
-# Making mazes. A room is the index of a cell with odd row and column; the wall between two rooms is the cell half-way.
+# Making mazes. A room is the index of a cell with odd row and column; the wall between two rooms is
+# the cell half-way.
 
 
 @cache
 def _rooms(size: int) -> tuple[list[int], dict[int, tuple[int, ...]]]:
-    """The rooms, and the rooms near each of them in the order of the label rule: down, left, right, up."""
+    """The rooms, and the rooms near each of them in the order of the label rule: down, left, right,
+    up.
+    """
     if not 5 <= size <= LARGEST or size % 2 == 0:
         raise BadInput(f"size {size}: a maze with rooms has an odd size from 5 to {LARGEST}.")
     rooms = [row * size + column for row in range(1, size, 2) for column in range(1, size, 2)]
@@ -45,7 +49,9 @@ def _rooms(size: int) -> tuple[list[int], dict[int, tuple[int, ...]]]:
 
 
 def _carve(size: int, draw: Callable[[], float]) -> bytearray:
-    """A spanning tree of the rooms by depth-first search, which DEPTH_FIRST makes branch now and then."""
+    """A spanning tree of the rooms by depth-first search, which DEPTH_FIRST makes branch now and
+    then.
+    """
     rooms, near = _rooms(size)
     cells = bytearray(b"#" * (size * size))
     trail = [rooms[int(draw() * len(rooms))]]
@@ -66,8 +72,9 @@ def _carve(size: int, draw: Callable[[], float]) -> bytearray:
 def _place(
     size: int, cells: bytearray, draw: Callable[[], float], min_path: int, min_ways: int
 ) -> tuple[str, str] | None:
-    """(question, answer) with G in a random room and S in a random one that is far enough and has so many shortest
-    paths, if there is one."""
+    """(question, answer) with G in a random room and S in a random one that is far enough and has
+    so many shortest paths, if there is one.
+    """
     rooms, near = _rooms(size)
     goal = rooms[int(draw() * len(rooms))]
     steps, ways, order = {goal: 0}, {goal: 1}, [goal]
@@ -85,7 +92,9 @@ def _place(
     room = start = starts[int(draw() * len(starts))]
     answer = cells.copy()
     while room != goal:
-        new = next(n for n in near[room] if steps[n] < steps[room] and cells[(room + n) // 2] == ord(" "))
+        new = next(
+            n for n in near[room] if steps[n] < steps[room] and cells[(room + n) // 2] == ord(" ")
+        )
         answer[new] = answer[(room + new) // 2] = ord("o")
         room = new
     for text in (cells, answer):
@@ -93,7 +102,9 @@ def _place(
     return cells.decode(), answer.decode()
 
 
-def _maze(size: int, generator: torch.Generator, min_path: int, opened: float, min_ways: int) -> tuple[str, str]:
+def _maze(
+    size: int, generator: torch.Generator, min_path: int, opened: float, min_ways: int
+) -> tuple[str, str]:
     seed = int(torch.randint(2**62, (), generator=generator))
     draw = random.Random(seed).random  # a draw from torch takes 25 times as long
     for _ in range(1000):
@@ -105,18 +116,26 @@ def _maze(size: int, generator: torch.Generator, min_path: int, opened: float, m
                 cells[(room + closed[int(draw() * len(closed))]) // 2] = ord(" ")
         if found := _place(size, cells, draw, min_path, min_ways):
             return found
-    raise BadInput(f"none of 1,000 mazes of size {size} has a path of {min_path} steps; ask for a shorter one.")
+    raise BadInput(
+        f"none of 1,000 mazes of size {size} has a path of {min_path} steps; ask for a shorter one."
+    )
 
 
 def perfect_maze(size: int, generator: torch.Generator, min_path: int = 0) -> tuple[str, str]:
-    """(question, answer) of a perfect maze: the rooms form a spanning tree, so there is one path, of min_path steps or
-    more. A longest path has about 20 steps in 9x9 and 56 in 15x15; any odd size from 5 up."""
+    """(question, answer) of a perfect maze: the rooms form a spanning tree, so there is one path,
+    of min_path steps or more. A longest path has about 20 steps in 9x9 and 56 in 15x15; any odd
+    size from 5 up.
+    """
     return _maze(size, generator, min_path, opened=0.0, min_ways=1)
 
 
-def braided_maze(size: int, generator: torch.Generator, min_path: int = 0, opened: float = 0.7) -> tuple[str, str]:
-    """(question, answer) of a perfect maze with this share of its dead ends opened, so that there are loops and two or
-    more shortest paths from S to G; the answer is the one that the label rule takes."""
+def braided_maze(
+    size: int, generator: torch.Generator, min_path: int = 0, opened: float = 0.7
+) -> tuple[str, str]:
+    """(question, answer) of a perfect maze with this share of its dead ends opened, so that there
+    are loops and two or more shortest paths from S to G; the answer is the one that the label rule
+    takes.
+    """
     return _maze(size, generator, min_path, opened=opened, min_ways=2)
 
 
@@ -126,9 +145,10 @@ def noise_maze(
     min_path: int = 0,
     walls: tuple[float, float] = (0.3, 0.5),
 ) -> tuple[str, str]:
-    """(question, answer) after the recipe of Maze-Hard, on a board of any size: each cell is a wall with a probability
-    that is drawn between `walls` for each maze, S and G are free cells. Two or more shortest paths of min_path steps or
-    more; the answer is the one that the label rule takes."""
+    """(question, answer) after the recipe of Maze-Hard, on a board of any size: each cell is a wall
+    with a probability that is drawn between `walls` for each maze, S and G are free cells. Two or
+    more shortest paths of min_path steps or more; the answer is the one that the label rule takes.
+    """
     for _ in range(10_000):
         share, draws_L = (
             torch.rand((), generator=generator),
@@ -144,12 +164,18 @@ def noise_maze(
             continue
         answer_NL, unique_N = labels(tokens_L[None])
         if not unique_N:
-            return tuple("".join(SYMBOLS[token] for token in board) for board in (tokens_L, answer_NL[0]))
-    raise BadInput(f"none of 10,000 mazes of size {size} has a path of {min_path} steps; ask for a shorter one.")
+            return tuple(
+                "".join(SYMBOLS[token] for token in board) for board in (tokens_L, answer_NL[0])
+            )
+    raise BadInput(
+        f"none of 10,000 mazes of size {size} has a path of {min_path} steps; ask for a shorter"
+        " one."
+    )
 
 
-# Finding the way: one breadth-first search in all boards at once. A board lies in one flat array with a wall column
-# behind each row and a wall row behind each board, so four offsets are all there is to a neighbour.
+# Finding the way: one breadth-first search in all boards at once. A board lies in one flat array
+# with a wall column behind each row and a wall row behind each board, so four offsets are all there
+# is to a neighbour.
 
 
 def _flood(tokens_BL: Tensor, token: int) -> np.ndarray:
@@ -162,7 +188,8 @@ def _flood(tokens_BL: Tensor, token: int) -> np.ndarray:
     flat = steps.reshape(-1)
     front = np.flatnonzero(flat == 0)
     for step in range(1, size * size):
-        around = (front[:, None] + [size + 1, -1, 1, -size - 1]).ravel()  # above the first board wraps to the last wall
+        # above the first board wraps to the last wall
+        around = (front[:, None] + [size + 1, -1, 1, -size - 1]).ravel()
         front = np.unique(around[flat[around] == -1])
         if not len(front):
             break
@@ -171,15 +198,19 @@ def _flood(tokens_BL: Tensor, token: int) -> np.ndarray:
 
 
 def distances(tokens_BL: Tensor, token: int = GOAL) -> Tensor:
-    """Steps from the cell of `token` to every cell, walls apart; -1 where there is no way. int32, (B, L)."""
+    """Steps from the cell of `token` to every cell, walls apart; -1 where there is no way. int32,
+    (B, L).
+    """
     steps = _flood(tokens_BL, token)[:, :-1, :-1]
     return torch.from_numpy(np.maximum(steps, -1).reshape(tokens_BL.shape)).to(tokens_BL.device)
 
 
 def labels(inputs_NL: Tensor) -> tuple[Tensor, Tensor]:
-    """Answers by the rule that all 2,000 published mazes follow, and whether the shortest path is the only one (N).
+    """Answers by the rule that all 2,000 published mazes follow, and whether the shortest path is
+    the only one (N).
 
-    From S, among the neighbours one step nearer to G, take the first in the order down, left, right, up.
+    From S, among the neighbours one step nearer to G, take the first in the order down, left,
+    right, up.
     """
     steps = _flood(inputs_NL, GOAL)
     flat, width = steps.reshape(-1), steps.shape[2]
@@ -195,8 +226,12 @@ def labels(inputs_NL: Tensor) -> tuple[Tensor, Tensor]:
         unique_N[at // width**2] &= nearer.sum(1) == 1
         at = at + np.array([width, -1, 1, -width])[nearer.argmax(1)]
         answer[at] = 1
-    path_NL = torch.from_numpy(answer.reshape(steps.shape)[:, :-1, :-1].reshape(inputs_NL.shape) == 1)
-    return torch.where(path_NL & (inputs_NL == SPACE), PATH, inputs_NL).to(torch.uint8), torch.from_numpy(unique_N)
+    path_NL = torch.from_numpy(
+        answer.reshape(steps.shape)[:, :-1, :-1].reshape(inputs_NL.shape) == 1
+    )
+    return torch.where(path_NL & (inputs_NL == SPACE), PATH, inputs_NL).to(
+        torch.uint8
+    ), torch.from_numpy(unique_N)
 
 
 def _toward_goal(inputs_L: Tensor) -> tuple[dict[int, list[int]], int]:
@@ -248,7 +283,8 @@ def label(question: str) -> str:
 
 
 def is_valid_path(inputs_BL: Tensor, prediction_BL: Tensor) -> Tensor:
-    """bool_B: the maze is as it was, and the marked cells are one simple path from S to G and nothing else.
+    """bool_B: the maze is as it was, and the marked cells are one simple path from S to G and
+    nothing else.
 
     A path that touches itself is refused: which way it goes could not be told from the marks.
     """
@@ -256,7 +292,10 @@ def is_valid_path(inputs_BL: Tensor, prediction_BL: Tensor) -> Tensor:
 
 
 def is_shortest_path(inputs_BL: Tensor, prediction_BL: Tensor) -> Tensor:
-    """bool_B: a valid path with as few steps as any. Counts every shortest path, not only the labelled one."""
+    """bool_B: a valid path with as few steps as any.
+
+    Counts every shortest path, not only the labelled one.
+    """
     valid_B, steps_B = _judge(inputs_BL, prediction_BL)
     return valid_B & (steps_B == torch.where(inputs_BL == START, distances(inputs_BL), -1).amax(1))
 
@@ -268,8 +307,10 @@ def _judge(inputs_BL: Tensor, prediction_BL: Tensor) -> tuple[Tensor, Tensor]:
     marked_BL = path_BL | (prediction_BL == START) | (prediction_BL == GOAL)
     boards = pad(marked_BL.view(-1, size, size).int(), (1, 1, 1, 1))
     beside = boards[:, :-2, 1:-1] + boards[:, 2:, 1:-1] + boards[:, 1:-1, :-2] + boards[:, 1:-1, 2:]
-    line_BL = beside.view(marked_BL.shape) == 1 + path_BL.int()  # S and G have one marked neighbour, path cells two
-    linked_BL = distances(torch.where(marked_BL, prediction_BL, WALL)) >= 0  # so S is reached, and no circle lies apart
+    # S and G have one marked neighbour, path cells two
+    line_BL = beside.view(marked_BL.shape) == 1 + path_BL.int()
+    # so S is reached, and no circle lies apart
+    linked_BL = distances(torch.where(marked_BL, prediction_BL, WALL)) >= 0
     return kept_B & ((line_BL & linked_BL) | ~marked_BL).all(1), marked_BL.sum(1) - 1
 
 
@@ -295,13 +336,20 @@ def _turns(size: int) -> Tensor:
 
 
 def dihedral(size: int) -> Symmetries:
-    """The 8 symmetries of the square, with S and G exchanged or not. Right only where the shortest path is unique: the
-    label rule does not turn with the maze (92 % of Maze-Hard's labels survive a left-right flip, 0 % the others)."""
-    exchange_2V = torch.tensor([[0, WALL, SPACE, START, GOAL, PATH], [0, WALL, SPACE, GOAL, START, PATH]])
+    """The 8 symmetries of the square, with S and G exchanged or not.
+
+    Right only where the shortest path is unique: the label rule does not turn with the maze (92 %
+    of Maze-Hard's labels survive a left-right flip, 0 % the others).
+    """
+    exchange_2V = torch.tensor(
+        [[0, WALL, SPACE, START, GOAL, PATH], [0, WALL, SPACE, GOAL, START, PATH]]
+    )
 
     def moves(batch: int, generator: torch.Generator) -> Move:
         turn_B = torch.randint(8, (batch,), generator=generator)
-        return Move(_turns(size)[turn_B], exchange_2V[torch.randint(2, (batch,), generator=generator)])
+        return Move(
+            _turns(size)[turn_B], exchange_2V[torch.randint(2, (batch,), generator=generator)]
+        )
 
     return moves
 
@@ -312,8 +360,10 @@ def no_symmetries(size: int) -> Symmetries:
 
 
 def plain_eightfold(puzzles: Puzzles) -> Puzzles:
-    """The official augmentation: each puzzle in all 8 symmetries, its label turned along. With several shortest paths
-    the labels then contradict each other."""
+    """The official augmentation: each puzzle in all 8 symmetries, its label turned along.
+
+    With several shortest paths the labels then contradict each other.
+    """
     turns = _turns(isqrt(puzzles.inputs_NL.shape[1]))
     turned = (tokens_NL[:, turns].flatten(0, 1) for tokens_NL in puzzles)
     ids_N = None if puzzles.ids_N is None else puzzles.ids_N.repeat_interleave(8)
@@ -391,12 +441,20 @@ def parse(text: str, size: int | None = None) -> Tensor:
     text = cells(text)
     side = size or isqrt(len(text))
     if len(text) != side**2 or side < 2:
-        wanted = f"{side} x {side} = {side**2} characters" if size else "a square number of characters"
-        raise BadInput(f"the maze has {len(text)} characters, but {wanted} are wanted; spaces at the ends count.")
+        wanted = (
+            f"{side} x {side} = {side**2} characters" if size else "a square number of characters"
+        )
+        raise BadInput(
+            f"the maze has {len(text)} characters, but {wanted} are wanted; spaces at the ends"
+            " count."
+        )
     for cell, symbol in enumerate(text):
         if symbol not in SYMBOLS[1:PATH]:
             place = f"row {cell // side + 1}, column {cell % side + 1}"
-            raise BadInput(f"the maze has {symbol!r} at {place}; use # for walls, a space for free cells, S and G.")
+            raise BadInput(
+                f"the maze has {symbol!r} at {place}; use # for walls, a space for free cells, S"
+                " and G."
+            )
     for end in "SG":
         if text.count(end) != 1:
             raise BadInput(f"the maze has {text.count(end)} cells {end}; exactly one is wanted.")
@@ -408,11 +466,15 @@ def parse(text: str, size: int | None = None) -> Tensor:
 
 def draw(size: int, tokens_L: Tensor) -> str:
     """The board in `size` lines."""
-    return "\n".join("".join(SYMBOLS[token] for token in row) for row in tokens_L.view(size, size).tolist())
+    return "\n".join(
+        "".join(SYMBOLS[token] for token in row) for row in tokens_L.view(size, size).tolist()
+    )
 
 
 def _check(puzzles: Puzzles, place: Callable[[int], str]) -> Puzzles:
-    """The puzzles, if every answer belongs to its question; otherwise BadInput that says the place."""
+    """The puzzles, if every answer belongs to its question; otherwise BadInput that says the
+    place.
+    """
     inputs_NL, answers_NL = puzzles
     length = inputs_NL.shape[1]
     if isqrt(length) ** 2 != length:
@@ -427,7 +489,9 @@ def _check(puzzles: Puzzles, place: Callable[[int], str]) -> Puzzles:
         (is_shortest_path(inputs_NL, answers_NL), "the answer is not a shortest path"),
     ):
         if not good_N.all():
-            raise BadInput(f"{place(int((~good_N).nonzero()[0]))}: {sentence}; repair or remove this maze.")
+            raise BadInput(
+                f"{place(int((~good_N).nonzero()[0]))}: {sentence}; repair or remove this maze."
+            )
     return puzzles
 
 
@@ -447,7 +511,10 @@ def board(length: int, symmetries: Callable[[int], Symmetries] = dihedral) -> Ta
     """The Task of square boards of `length` cells, with no puzzles yet."""
     size, nothing = isqrt(length), no_puzzles(length)
     if size**2 != length or size < 2:
-        raise BadInput(f"the maze has {length} characters, but a square number is wanted; spaces at the ends count.")
+        raise BadInput(
+            f"the maze has {length} characters, but a square number is wanted; spaces at the ends"
+            " count."
+        )
     return Task(
         name=f"maze-{size}x{size}",
         rows=size,
@@ -487,9 +554,9 @@ def load(
             _check(puzzles, lambda n, split=split: f"{folder}, {split} maze {n}")
     if symmetries is dihedral and not labels(train.inputs_NL)[1].all():
         raise BadInput(
-            f"{folder}: has mazes with several shortest paths, whose labels do not turn with the maze; "
-            "pass symmetries=no_symmetries, and prepare=relabelled for the 8 symmetries with "
-            "labels made anew."
+            f"{folder}: has mazes with several shortest paths, whose labels do not turn with the"
+            " maze; pass symmetries=no_symmetries, and prepare=relabelled for the 8 symmetries"
+            " with labels made anew."
         )
     return replace(
         board(size**2, symmetries),
@@ -508,8 +575,10 @@ def make(
     maze: Callable[[int, torch.Generator, int], tuple[str, str]] = perfect_maze,
     source: str = "tree",
 ) -> dict[str, list[files.Row]]:
-    """Rows for each split of `counts`. No puzzle occurs twice, and no wall layout in two splits, both up to the 8
-    symmetries: a hash of the canonical layout says the split, in shares like the counts. BadInput if they are too few.
+    """Rows for each split of `counts`.
+
+    No puzzle occurs twice, and no wall layout in two splits, both up to the 8 symmetries: a hash of
+    the canonical layout says the split, in shares like the counts. BadInput if they are too few.
     """
     bounds = np.cumsum(list(counts.values())) / sum(counts.values())
     made: dict[str, list[files.Row]] = {split: [] for split in counts}
@@ -518,7 +587,9 @@ def make(
     while any(len(made[split]) < count for split, count in counts.items()):
         question, answer = maze(size, generator, min_path)
         layout = canonical(question.translate(NO_ENDS))
-        split = list(counts)[int(np.searchsorted(bounds, crc32(layout.encode()) / 2**32, side="right"))]
+        split = list(counts)[
+            int(np.searchsorted(bounds, crc32(layout.encode()) / 2**32, side="right"))
+        ]
         puzzle = canonical(question)
         if len(made[split]) < counts[split] and puzzle not in seen:
             seen.add(puzzle)
@@ -526,5 +597,8 @@ def make(
             misses = 0
         elif (misses := misses + 1) > 10_000:
             found = ", ".join(f"{len(rows)} {split}" for split, rows in made.items())
-            raise BadInput(f"found only {found} mazes of size {size} with {min_path} steps; ask for fewer or larger.")
+            raise BadInput(
+                f"found only {found} mazes of size {size} with {min_path} steps; ask for fewer or"
+                " larger."
+            )
     return made

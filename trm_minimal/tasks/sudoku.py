@@ -1,10 +1,11 @@
 """Sudoku of 4x4, 6x6 and 9x9: solve, make, turn, tell apart, check, load.
 
-A grid is a text of L characters, row by row: digits, and "." or "0" for an empty cell. In a tensor it is tokens in the
-official layout: 0 padding, 1 empty, digit d is d + 1. The search works on candidates: an int a cell, with bit d - 1 set
-while d may stand there.
+A grid is a text of L characters, row by row: digits, and "." or "0" for an empty cell. In a tensor
+it is tokens in the official layout: 0 padding, 1 empty, digit d is d + 1. The search works on
+candidates: an int a cell, with bit d - 1 set while d may stand there.
 
-Dimension key: B batch, N puzzles, L cells, S size, U units (rows, columns, boxes), G grids, M moves, T top rows.
+Dimension key: B batch, N puzzles, L cells, S size, U units (rows, columns, boxes), G grids, M
+moves, T top rows.
 """
 
 import random
@@ -36,7 +37,9 @@ PATIENCE = 50_000
 
 @dataclass(frozen=True)
 class Shape:
-    """Boxes of `box_rows` x `box_cols` cells on a board of size x size, with size = box_rows * box_cols digits."""
+    """Boxes of `box_rows` x `box_cols` cells on a board of size x size, with size = box_rows *
+    box_cols digits.
+    """
 
     box_rows: int
     box_cols: int
@@ -62,14 +65,17 @@ class Shape:
     def units(self) -> list[list[int]]:
         """The cells of each row, then of each column, then of each box."""
         board = np.arange(self.length).reshape(self.size, self.size)
-        boxes = board.reshape(self.box_cols, self.box_rows, self.box_rows, self.box_cols).swapaxes(1, 2)
+        boxes = board.reshape(self.box_cols, self.box_rows, self.box_rows, self.box_cols).swapaxes(
+            1, 2
+        )
         return np.concatenate([board, board.T, boxes.reshape(self.size, self.size)]).tolist()
 
     @cached_property
     def peers(self) -> list[list[int]]:
         """For each cell, the cells that may not hold its digit."""
         return [
-            sorted({c for unit in self.units if cell in unit for c in unit} - {cell}) for cell in range(self.length)
+            sorted({c for unit in self.units if cell in unit for c in unit} - {cell})
+            for cell in range(self.length)
         ]
 
 
@@ -126,7 +132,10 @@ def search(
     chance: random.Random | None = None,
     patience: int = 10**9,
 ) -> tuple[list[str], int]:
-    """Up to `limit` solutions within the candidates, and the guesses made. `chance` shuffles the digits to try."""
+    """Up to `limit` solutions within the candidates, and the guesses made.
+
+    `chance` shuffles the digits to try.
+    """
     solutions, guesses = [], -1  # the first round is no guess
     stack = [(options, [cell for cell, bits in enumerate(options) if bits.bit_count() == 1])]
     while stack and len(solutions) < limit and guesses < patience:
@@ -134,7 +143,9 @@ def search(
         guesses += 1
         if not propagate(shape, options, news):
             continue
-        undecided = [(bits.bit_count(), cell) for cell, bits in enumerate(options) if bits & (bits - 1)]
+        undecided = [
+            (bits.bit_count(), cell) for cell, bits in enumerate(options) if bits & (bits - 1)
+        ]
         if not undecided:
             solutions.append(text_of(bits.bit_length() for bits in options))
             continue
@@ -147,22 +158,28 @@ def search(
 
 
 def solve(shape: Shape, grid: str, limit: int = 2, patience: int = 10**9) -> tuple[list[str], int]:
-    """Up to `limit` solutions and how many guesses they took. One solution at limit 2 is the only one.
+    """Up to `limit` solutions and how many guesses they took.
 
-    A guess is one digit tried in a cell with fewest candidates, so 0 means singles alone; after `patience` guesses the
-    search gives up. The count is a rating of our own, not the one in guesses of tdoku that Sudoku-Extreme publishes.
+    One solution at limit 2 is the only one.
+
+    A guess is one digit tried in a cell with fewest candidates, so 0 means singles alone; after
+    `patience` guesses the search gives up. The count is a rating of our own, not the one in guesses
+    of tdoku that Sudoku-Extreme publishes.
     """
     options = [1 << d - 1 if d else (1 << shape.size) - 1 for d in digits_of(grid).tolist()]
     return search(shape, options, limit, patience=patience)
 
 
 def generate(shape: Shape, givens: int, generator: torch.Generator) -> Puzzle:
-    """A question with one solution and `givens` clues, or more where no clue can be spared; and its answer.
+    """A question with one solution and `givens` clues, or more where no clue can be spared; and its
+    answer.
 
-    Start with that many random clues. While there is another solution, add a clue where it differs; then let spare
-    clues go, in random order. Asked for too few, it ends at a minimal puzzle: 6x6 mostly 9 to 11 clues, 9x9 22 to 27.
+    Start with that many random clues. While there is another solution, add a clue where it differs;
+    then let spare clues go, in random order. Asked for too few, it ends at a minimal puzzle: 6x6
+    mostly 9 to 11 clues, 9x9 22 to 27.
     """
-    chance = random.Random(int(torch.randint(2**62, (), generator=generator)))  # torch is slow at single draws
+    # torch is slow at single draws
+    chance = random.Random(int(torch.randint(2**62, (), generator=generator)))
     anything, cells = (1 << shape.size) - 1, range(shape.length)
     answer = search(shape, [anything] * shape.length, 1, chance)[0][0]
     truth = [1 << d - 1 for d in digits_of(answer).tolist()]
@@ -202,9 +219,11 @@ def with_givens(shape: Shape, givens: range, generator: torch.Generator) -> Iter
 
 
 def all_four(givens: range) -> list[Puzzle]:
-    """Every 4x4 puzzle with one solution and so many clues, one of each class of `canonical_puzzle`.
+    """Every 4x4 puzzle with one solution and so many clues, one of each class of
+    `canonical_puzzle`.
 
-    Two puzzles on one grid are twins when a symmetry that keeps the grid carries the clues of one to the other's.
+    Two puzzles on one grid are twins when a symmetry that keeps the grid carries the clues of one
+    to the other's.
     """
     every = solve(FOUR, "." * 16, limit=999)[0]  # 288
     grids_GL = np.array([digits_of(grid) for grid in every])
@@ -222,8 +241,11 @@ def all_four(givens: range) -> list[Puzzle]:
     return puzzles
 
 
-def split(puzzles: Iterable[Puzzle], counts: dict[str, int], form: Callable[[Puzzle], str]) -> dict[str, list[Puzzle]]:
-    """Deal puzzles out until each split has its count or they end: none twice, and no class (equal `form`) torn apart.
+def split(
+    puzzles: Iterable[Puzzle], counts: dict[str, int], form: Callable[[Puzzle], str]
+) -> dict[str, list[Puzzle]]:
+    """Deal puzzles out until each split has its count or they end: none twice, and no class (equal
+    `form`) torn apart.
 
     The classes too are dealt out in proportion to the counts.
     """
@@ -243,12 +265,15 @@ def split(puzzles: Iterable[Puzzle], counts: dict[str, int], form: Callable[[Puz
     return parts
 
 
-def make(shape: Shape, counts: dict[str, int], givens: range, generator: torch.Generator) -> dict[str, list[files.Row]]:
+def make(
+    shape: Shape, counts: dict[str, int], givens: range, generator: torch.Generator
+) -> dict[str, list[files.Row]]:
     """New puzzles as CSV rows, e.g. for {"train": 5000, "validation": 500, "test": 500}.
 
-    Each has one solution, stands under a random symmetry, and has our solver's guesses as its rating. No two splits
-    share a solution grid up to symmetry. 4x4 cannot have that, for its 288 grids fall in 2 classes and augmentation
-    joins each: there no two splits share a puzzle up to symmetry. BadInput when more 4x4 are wanted than there are.
+    Each has one solution, stands under a random symmetry, and has our solver's guesses as its
+    rating. No two splits share a solution grid up to symmetry. 4x4 cannot have that, for its 288
+    grids fall in 2 classes and augmentation joins each: there no two splits share a puzzle up to
+    symmetry. BadInput when more 4x4 are wanted than there are.
     """
     size = f"{shape.size}x{shape.size} Sudoku"
     if sum(counts.values()) < 1:
@@ -261,17 +286,24 @@ def make(shape: Shape, counts: dict[str, int], givens: range, generator: torch.G
         stream = (every[i] for i in torch.randperm(len(every), generator=generator).tolist())
         parts = split(stream, counts, lambda puzzle: canonical_puzzle(shape, puzzle[0]))
         if sum(map(len, parts.values())) < sum(counts.values()):
-            raise BadInput(f"4x4 Sudoku: only {len(every)} different puzzles have so many givens; ask for fewer.")
+            raise BadInput(
+                f"4x4 Sudoku: only {len(every)} different puzzles have so many givens; ask for"
+                " fewer."
+            )
     else:
         stream = with_givens(shape, givens, generator)
         parts = split(stream, counts, lambda puzzle: canonical_grid(shape, puzzle[1]))
     rows = {}
     for name, puzzles in parts.items():
         move = symmetries(shape)(len(puzzles), generator)
-        moved = [move(files.encode(side, shape.symbols, name)) - 1 for side in zip(*puzzles, strict=True)]
+        moved = [
+            move(files.encode(side, shape.symbols, name)) - 1 for side in zip(*puzzles, strict=True)
+        ]
         questions, answers = ([text_of(grid) for grid in grids_NL.tolist()] for grids_NL in moved)
         ratings = [str(solve(shape, question)[1]) for question in questions]
-        rows[name] = [files.Row("generated", *row) for row in zip(questions, answers, ratings, strict=True)]
+        rows[name] = [
+            files.Row("generated", *row) for row in zip(questions, answers, ratings, strict=True)
+        ]
     return rows
 
 
@@ -283,9 +315,10 @@ def random_orders(batch: int, groups: int, members: int, generator: torch.Genera
 
 
 def symmetries(shape: Shape) -> Callable[[int, torch.Generator], Move]:
-    """Random moves that keep a Sudoku a Sudoku: rename the digits; reorder the bands, the rows in each, the stacks and
-    the columns in each; where boxes are square, exchange rows and columns with probability 1/2. The official builder
-    augments with the same moves, once and for all."""
+    """Random moves that keep a Sudoku a Sudoku: rename the digits; reorder the bands, the rows in
+    each, the stacks and the columns in each; where boxes are square, exchange rows and columns with
+    probability 1/2. The official builder augments with the same moves, once and for all.
+    """
 
     def draw_moves(batch: int, generator: torch.Generator) -> Move:
         names_BS = torch.rand(batch, shape.size, generator=generator).argsort(1) + 2
@@ -295,7 +328,9 @@ def symmetries(shape: Shape) -> Callable[[int, torch.Generator], Move]:
         if shape.turns:
             turned_B = torch.rand(batch, 1, 1, generator=generator) < 0.5
             cells_BSS = torch.where(turned_B, cells_BSS.mT, cells_BSS)
-        return Move(cells_BSS.flatten(1), torch.cat([torch.arange(2).expand(batch, 2), names_BS], 1))
+        return Move(
+            cells_BSS.flatten(1), torch.cat([torch.arange(2).expand(batch, 2), names_BS], 1)
+        )
 
     return draw_moves
 
@@ -310,7 +345,11 @@ def orders(groups: int, members: int) -> np.ndarray:
     """[M, S]: all orders of the lines 0, 1, ... that keep each group of `members` together."""
     return np.array(
         [
-            [group * members + line for group, lines in zip(outer, inner, strict=True) for line in lines]
+            [
+                group * members + line
+                for group, lines in zip(outer, inner, strict=True)
+                for line in lines
+            ]
             for outer in permutations(range(groups))
             for inner in product(permutations(range(members)), repeat=groups)
         ]
@@ -319,11 +358,15 @@ def orders(groups: int, members: int) -> np.ndarray:
 
 @cache
 def cell_orders(shape: Shape) -> np.ndarray:
-    """[M, L]: all symmetries of the cells, 128 for 4x4 and 3,456 for 6x6; the 3,359,232 of 9x9 are too many to list."""
+    """[M, L]: all symmetries of the cells, 128 for 4x4 and 3,456 for 6x6; the 3,359,232 of 9x9 are
+    too many to list.
+    """
     rows, columns = orders(shape.box_cols, shape.box_rows), orders(shape.box_rows, shape.box_cols)
     cells = rows[:, None, :, None] * shape.size + columns[:, None, :]
     cells = cells.reshape(-1, shape.size, shape.size)
-    return np.concatenate([cells, cells.swapaxes(1, 2)] if shape.turns else [cells]).reshape(-1, shape.length)
+    return np.concatenate([cells, cells.swapaxes(1, 2)] if shape.turns else [cells]).reshape(
+        -1, shape.length
+    )
 
 
 def relabel(grids_GL: np.ndarray) -> np.ndarray:
@@ -343,16 +386,18 @@ def smallest(rows_GL: np.ndarray) -> np.ndarray:
 
 
 def canonical_puzzle(shape: Shape, question: str) -> str:
-    """The smallest twin of a 4x4 or 6x6 puzzle: equal for two puzzles when they are the same up to symmetry."""
+    """The smallest twin of a 4x4 or 6x6 puzzle: equal for two puzzles when they are the same up to
+    symmetry.
+    """
     return text_of(smallest(relabel(digits_of(question)[cell_orders(shape)])))
 
 
 def canonical_grid(shape: Shape, grid: str) -> str:
     """The smallest twin of a full grid. 4x4 has 2 such classes, 6x6 has 49, 9x9 has 5,472,730,538.
 
-    Its top row reads 1, 2, 3, ... So the choice of a top row and of an order of the columns names the digits, and the
-    other rows fall into place by their first digit: for 9x9 that is 9 * 1,296 choices, and as many again with rows and
-    columns exchanged.
+    Its top row reads 1, 2, 3, ... So the choice of a top row and of an order of the columns names
+    the digits, and the other rows fall into place by their first digit: for 9x9 that is 9 * 1,296
+    choices, and as many again with rows and columns exchanged.
     """
     size, columns_MS = shape.size, orders(shape.box_rows, shape.box_cols)
     places_MS = columns_MS.argsort(1)  # where each column goes
@@ -368,7 +413,8 @@ def canonical_grid(shape: Shape, grid: str) -> str:
                 seconds_TS.append(seats_TSS[-1][second])
     seats_TSS, seconds_TS = np.array(seats_TSS), np.array(seconds_TS)
     t, m = np.indices((len(seats_TSS), len(columns_MS))).reshape(2, -1)
-    for column in range(size):  # keep the choices with the smallest second row, digit by digit: few are left
+    # keep the choices with the smallest second row, digit by digit: few are left
+    for column in range(size):
         value = places_MS[m, seconds_TS[t, columns_MS[m, column]]]
         t, m = t[value == value.min()], m[value == value.min()]
     grids_GSS = np.take_along_axis(seats_TSS[t], columns_MS[m][:, None, :], 2)
@@ -382,7 +428,9 @@ def canonical_grid(shape: Shape, grid: str) -> str:
 def is_solution(shape: Shape, inputs_BL: Tensor, prediction_BL: Tensor) -> Tensor:
     """[B]: the givens are kept, and each row, column and box holds every digit."""
     kept_B = ((inputs_BL == 1) | (inputs_BL == prediction_BL)).all(1)
-    units_BUS = prediction_BL[:, torch.tensor(shape.units, device=prediction_BL.device)].sort(2).values
+    units_BUS = (
+        prediction_BL[:, torch.tensor(shape.units, device=prediction_BL.device)].sort(2).values
+    )
     every_digit_S = torch.arange(2, shape.size + 2, device=prediction_BL.device)
     return kept_B & (units_BUS == every_digit_S).flatten(1).all(1)
 
@@ -431,21 +479,32 @@ def parse(shape: Shape, question: str, where: str = "the puzzle") -> Tensor:
         raise BadInput(f"{where}: {len(question)} characters, but {sizes}.")
     for cell, char in enumerate(question):
         if char not in DIGITS[: size + 1]:
-            raise BadInput(f"{where}: {char!r} in {place[cell]}; write 1 to {size}, and . or 0 for an empty cell.")
+            raise BadInput(
+                f"{where}: {char!r} in {place[cell]}; write 1 to {size}, and . or 0 for an empty"
+                " cell."
+            )
     for index, unit in enumerate(shape.units):
         for digit in DIGITS[1 : size + 1]:
             if len(twice := [place[cell] for cell in unit if question[cell] == digit]) > 1:
                 kind = ("row", "column", "box")[index // size]
-                raise BadInput(f"{where}: {digit} twice in one {kind}, in {twice[0]} and in {twice[1]}; change one.")
+                raise BadInput(
+                    f"{where}: {digit} twice in one {kind}, in {twice[0]} and in {twice[1]}; change"
+                    " one."
+                )
     solutions, guesses = solve(shape, question, patience=PATIENCE)
     if len(solutions) < 2 and guesses >= PATIENCE:
-        raise BadInput(f"{where}: neither solved nor refuted after {PATIENCE} guesses; take another puzzle.")
+        raise BadInput(
+            f"{where}: neither solved nor refuted after {PATIENCE} guesses; take another puzzle."
+        )
     if not solutions:
         raise BadInput(f"{where}: has no solution; change or remove a digit.")
     if len(solutions) > 1:
         one, two = solutions
         cell = next(cell for cell in range(shape.length) if one[cell] != two[cell])
-        raise BadInput(f"{where}: has several solutions ({place[cell]} may be {one[cell]} or {two[cell]}); add digits.")
+        raise BadInput(
+            f"{where}: has several solutions ({place[cell]} may be {one[cell]} or {two[cell]}); add"
+            " digits."
+        )
     return files.encode([question], shape.symbols, where)[0]
 
 
@@ -458,7 +517,9 @@ def solution(shape: Shape, tokens_L: Tensor) -> Tensor:
 def draw(shape: Shape, tokens_L: Tensor) -> str:
     """The board as text, with lines between the boxes."""
     cells = [shape.symbols[token] for token in tokens_L.tolist()]
-    parts = [" ".join(cells[i : i + shape.box_cols]) for i in range(0, shape.length, shape.box_cols)]
+    parts = [
+        " ".join(cells[i : i + shape.box_cols]) for i in range(0, shape.length, shape.box_cols)
+    ]
     rows = [" | ".join(parts[i : i + shape.box_rows]) for i in range(0, len(parts), shape.box_rows)]
     bands = ["\n".join(rows[i : i + shape.box_rows]) for i in range(0, shape.size, shape.box_rows)]
     rule = "-+-".join(["-" * (2 * shape.box_cols - 1)] * shape.box_rows)
@@ -467,24 +528,37 @@ def draw(shape: Shape, tokens_L: Tensor) -> str:
 
 def shape_of(length: int, where: Path | str) -> Shape:
     if length not in SHAPES:
-        raise BadInput(f"{where}: boards of {length} cells; Sudoku here has 16 (4x4), 36 (6x6) or 81 (9x9).")
+        raise BadInput(
+            f"{where}: boards of {length} cells; Sudoku here has 16 (4x4), 36 (6x6) or 81 (9x9)."
+        )
     return SHAPES[length]
 
 
 def verify(shape: Shape, puzzles: Puzzles, where: str, first: int) -> Puzzles:
-    """The puzzles themselves; BadInput names the first whose answer is no solution of its question."""
-    chunks = zip(puzzles.inputs_NL.split(65_536), puzzles.labels_NL.split(65_536), strict=True)  # bounds the memory
+    """The puzzles themselves; BadInput names the first whose answer is no solution of its
+    question.
+    """
+    # bounds the memory
+    chunks = zip(puzzles.inputs_NL.split(65_536), puzzles.labels_NL.split(65_536), strict=True)
     right_N = torch.cat([is_solution(shape, *chunk) for chunk in chunks])
     if not right_N.all():
         number = first + right_N.int().argmin()
-        raise BadInput(f"{where} {number}: the answer does not solve the question; repair or remove the puzzle.")
+        raise BadInput(
+            f"{where} {number}: the answer does not solve the question; repair or remove the"
+            " puzzle."
+        )
     return puzzles
 
 
 def encode_rows(rows: list[files.Row], path: Path) -> Puzzles:
-    """Rows of a CSV -> Puzzles. BadInput names the file and the line when an answer does not solve its question."""
+    """Rows of a CSV -> Puzzles.
+
+    BadInput names the file and the line when an answer does not solve its question.
+    """
     shape = shape_of(len(rows[0].question), path)
-    inputs_NL = files.encode([row.question.replace("0", ".") for row in rows], shape.symbols, str(path))
+    inputs_NL = files.encode(
+        [row.question.replace("0", ".") for row in rows], shape.symbols, str(path)
+    )
     labels_NL = files.encode([row.answer for row in rows], shape.symbols, str(path))
     return verify(shape, Puzzles(inputs_NL, labels_NL), f"{path}, line", first=2)
 
@@ -495,7 +569,9 @@ def read(path: Path) -> tuple[Shape, Puzzles]:
     return shape_of(len(rows[0].question), path), encode_rows(rows, path)
 
 
-def board(length: int, symmetries: Callable[[Shape], Callable[[int, torch.Generator], Move]] = symmetries) -> Task:
+def board(
+    length: int, symmetries: Callable[[Shape], Callable[[int, torch.Generator], Move]] = symmetries
+) -> Task:
     """The Task of boards of 16, 36 or 81 cells, with no puzzles yet."""
     shape, none = shape_of(length, "Sudoku"), no_puzzles(length)
     return Task(
@@ -525,7 +601,8 @@ def load(
     symmetries: Callable[[Shape], Callable[[int, torch.Generator], Move]] = symmetries,
     validation: str | None = None,
 ) -> Task:
-    """The Task of the folder `data_dir/name`; without `data_dir` one of the repository's own (`data/puzzles`).
+    """The Task of the folder `data_dir/name`; without `data_dir` one of the repository's own
+    (`data/puzzles`).
 
     validation: a shipped CSV that validates where the folder has none of its own.
     """

@@ -1,8 +1,10 @@
-"""Toys in one row: the parity of bits, the parity after each bit, and the value that a key stands with.
+"""Toys in one row: the parity of bits, the parity after each bit, and the value that a key stands
+with.
 
-The first cell asks. Parity and recall are answered there, by one token; running parity below each bit. All other cells
-have no label (0), so they count neither in the loss nor in accuracy. Training rows are of all sizes up to the largest,
-which is a ladder to climb; the held-out rows are of the largest size, and in no training row.
+The first cell asks. Parity and recall are answered there, by one token; running parity below each
+bit. All other cells have no label (0), so they count neither in the loss nor in accuracy. Training
+rows are of all sizes up to the largest, which is a ladder to climb; the held-out rows are of the
+largest size, and in no training row.
 
 Dimension key: B batch, N puzzles, L cells, P pairs.
 """
@@ -25,8 +27,12 @@ PAIRS = ("_", *KEYS, *VALUES, *(key + value for key in KEYS for value in VALUES)
 FIRST_VALUE, FIRST_PAIR = 1 + len(KEYS), 1 + len(KEYS) + len(VALUES)
 
 
-def _task(name: str, symbols: Sequence[str], splits: dict[str, Tensor], answer: Callable[[Tensor], Tensor]) -> Task:
-    """The Task of question rows [N, L]; `answer` maps them to their labels, [N, L] with 0 for no label."""
+def _task(
+    name: str, symbols: Sequence[str], splits: dict[str, Tensor], answer: Callable[[Tensor], Tensor]
+) -> Task:
+    """The Task of question rows [N, L]; `answer` maps them to their labels, [N, L] with 0 for no
+    label.
+    """
     length = splits["test"].shape[1]
 
     def labelled(rows_NL: Tensor) -> Puzzles:
@@ -87,12 +93,18 @@ def parity(
     data_dir: Path | None = None,
     answer: Callable[[Tensor], Tensor] = total,
 ) -> Task:
-    """Is the number of ones odd? Rows: "?", 1 to `longest` bits, padding. `held_out`: validation and test rows.
+    """Is the number of ones odd?
 
-    `answer` says where: `total` in the first cell, for all bits; `after_each` below each bit, for those up to it.
+    Rows: "?", 1 to `longest` bits, padding. `held_out`: validation and test rows.
+
+    `answer` says where: `total` in the first cell, for all bits; `after_each` below each bit, for
+    those up to it.
     """
     if not sum(held_out) <= 2 ** (longest - 1) <= 2**61:
-        raise BadInput(f"parity of {longest} bits: there are too few such rows, or too many bits for an integer")
+        raise BadInput(
+            f"parity of {longest} bits: there are too few such rows, or too many bits for an"
+            " integer"
+        )
     generator = torch.Generator().manual_seed(seed)
     # Twice as many codes as wanted, so that enough are left when the equal ones are gone.
     held_N = torch.randint(2**longest, (4 * sum(held_out),), generator=generator).unique()
@@ -123,11 +135,16 @@ def _recalled(inputs_BL: Tensor) -> Tensor:
     return _first(FIRST_VALUE + (pair_B - FIRST_PAIR) % len(VALUES), inputs_BL.shape[1])
 
 
-def recall(train: int = 20_000, held_out=(128, 500), seed: int = 0, data_dir: Path | None = None) -> Task:
-    """Which value stands with the key asked for? Rows: a key, then 1 to 8 pairs of different keys, in any order.
+def recall(
+    train: int = 20_000, held_out=(128, 500), seed: int = 0, data_dir: Path | None = None
+) -> Task:
+    """Which value stands with the key asked for?
 
-    Values are drawn anew for each row, so none can be learned by heart. One assignment of values to all 8 keys in eight
-    is held out: no training row has all 8 pairs with these values, in whatever order.
+    Rows: a key, then 1 to 8 pairs of different keys, in any order.
+
+    Values are drawn anew for each row, so none can be learned by heart. One assignment of values to
+    all 8 keys in eight is held out: no training row has all 8 pairs with these values, in whatever
+    order.
     """
     generator = torch.Generator().manual_seed(seed)
     count = 2 * train + 100 * sum(held_out)  # one row in 64 is of the largest size and held out
@@ -138,7 +155,9 @@ def recall(train: int = 20_000, held_out=(128, 500), seed: int = 0, data_dir: Pa
     code_N = (values_NP * len(VALUES) ** keys_NP).sum(1)
     held_N = code_N * 2_654_435_761 % 2**32 < 2**29  # a multiplicative hash: one in eight
 
-    pair_NP = (FIRST_PAIR + keys_NP * len(VALUES) + values_NP).where(torch.arange(len(KEYS)) < pairs_N.unsqueeze(1), 0)
+    pair_NP = (FIRST_PAIR + keys_NP * len(VALUES) + values_NP).where(
+        torch.arange(len(KEYS)) < pairs_N.unsqueeze(1), 0
+    )
     rows_NL = torch.cat((1 + keys_NP.gather(1, asked_N.unsqueeze(1)), pair_NP), dim=1)
     full_N = pairs_N == len(KEYS)
     validation, test = rows_NL[full_N & held_N][: sum(held_out)].split(held_out)

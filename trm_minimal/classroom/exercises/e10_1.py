@@ -6,9 +6,10 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import refuse_unless, shown
 
 STATEMENT = """
-Write `growth_factor(n)`: by how much does one round multiply the state, once it has gone on for a while? The round is
-the one above, with $f = 0$ and without $x$: `n` times $z \\leftarrow z + y$, then $y \\leftarrow y + z$ with the *new*
-$z$. Return a float. You may iterate the two lines from y = z = 1, or find the eigenvalue.
+Write `growth_factor(n)`: by how much does one round multiply the state, once it has gone on for a
+while? The round is the one above, with $f = 0$ and without $x$: `n` times $z \\leftarrow z + y$,
+then $y \\leftarrow y + z$ with the *new* $z$. Return a float. You may iterate the two lines from y
+= z = 1, or find the eigenvalue.
 """
 
 
@@ -33,14 +34,20 @@ def reference():
 def probe(f):
     for n in (2, 6, 7, 20, 1):  # at n = 1 several mistakes give the same number
         found, right = f(n), by_eigenvalue(n)
-        refuse_unless(isinstance(found, float), f"n = {n}: it returns {shown(found)}; a float is wanted")
+        refuse_unless(
+            isinstance(found, float), f"n = {n}: it returns {shown(found)}; a float is wanted"
+        )
         told = f"n = {n}: it returns {found:.4f}, and {right:.4f} is right"
         refuse_unless(
             abs(found * right - 1) > 1e-6 or abs(found - right) < 1e-6,
             f"{told}; that is the smaller eigenvalue, which dies out",
         )
-        refuse_unless(abs(found - (n + 2)) > 1e-6, f"{told}; that is the trace, the sum of both eigenvalues")
-        refuse_unless(abs(found - (n + 1)) > 1e-6, f"{told}; n + 1 is the number of calls in a round")
+        refuse_unless(
+            abs(found - (n + 2)) > 1e-6, f"{told}; that is the trace, the sum of both eigenvalues"
+        )
+        refuse_unless(
+            abs(found - (n + 1)) > 1e-6, f"{told}; n + 1 is the number of calls in a round"
+        )
         stale = 1 + math.sqrt(n)
         refuse_unless(
             abs(found - stale) > 1e-6,
@@ -90,12 +97,18 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Two loops: some 50 rounds, and in each n times `z += y` and then once `y += z`. Compare y after the last "
-        "round with y after the one before.",
-        "The numbers become large, but not too large: at n = 20 a round multiplies by about 22, so 50 rounds stay far "
-        "below the largest float, 1e308.",
-        "By the eigenvalue: the matrix has trace n + 2 and determinant 1, so the factor is the larger root of "
-        "t * t - (n + 2) * t + 1.",
+        (
+            "Two loops: some 50 rounds, and in each n times `z += y` and then once `y += z`."
+            " Compare y after the last round with y after the one before."
+        ),
+        (
+            "The numbers become large, but not too large: at n = 20 a round multiplies by about 22,"
+            " so 50 rounds stay far below the largest float, 1e308."
+        ),
+        (
+            "By the eigenvalue: the matrix has trace n + 2 and determinant 1, so the factor is the"
+            " larger root of t * t - (n + 2) * t + 1."
+        ),
     ),
     stub=growth_factor,
     package=reference(),

@@ -3,8 +3,8 @@
 from trm_minimal.classroom.exercise import Choice
 
 STATEMENT = """
-Recall "passed" in the commit described above, and the report credits the recurrence. Which single run would tell most
-about whether the recurrence was the cause?
+Recall "passed" in the commit described above, and the report credits the recurrence. Which single
+run would tell most about whether the recurrence was the cause?
 """
 
 EXERCISE = Choice(
@@ -22,14 +22,25 @@ EXERCISE = Choice(
     },
     right="b",
     verdicts={
-        "a": "more seeds tell whether the pass repeats, not why; everything that was changed is still changed together",
-        "b": "if the old recurrence passes too, the settings did it; if it fails, the recurrence is left. At a rate of "
-        "3e-6 nothing could have passed",
+        "a": (
+            "more seeds tell whether the pass repeats, not why; everything that was changed is"
+            " still changed together"
+        ),
+        "b": (
+            "if the old recurrence passes too, the settings did it; if it fails, the recurrence is"
+            " left. At a rate of 3e-6 nothing could have passed"
+        ),
         "c": "a third task tells how far the pass reaches, not what made it",
-        "d": "longer tells whether the pass lasts; the old recurrence never had the new learning rate at all",
+        "d": (
+            "longer tells whether the pass lasts; the old recurrence never had the new learning"
+            " rate at all"
+        ),
     },
     hints=(
-        "Five things changed at once. A run tells about a cause when it differs from another in one thing.",
+        (
+            "Five things changed at once. A run tells about a cause when it differs from another in"
+            " one thing."
+        ),
         "Which of the two runs, before and after, is missing its partner?",
         "Hold the settings of the successful run, and put back what is said to be the cause.",
     ),

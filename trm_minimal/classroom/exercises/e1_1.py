@@ -1,4 +1,7 @@
-"""Exercise 1.1: sudoku_symmetry. What it returns, task.symmetries can be: (batch, generator) -> Move."""
+"""Exercise 1.1: sudoku_symmetry.
+
+What it returns, task.symmetries can be: (batch, generator) -> Move.
+"""
 
 from itertools import combinations
 
@@ -10,16 +13,18 @@ from trm_minimal.classroom.watched import Refused, refuse_unless
 from trm_minimal.tasks import Move, sudoku
 
 STATEMENT = """
-Training wants a random symmetry for *each* puzzle of a batch. Write `sudoku_symmetry(batch, generator)` for 4x4. It
-returns the package's `Move(cells_BL, values_BV)`: `cells_BL`, [batch, 16], has a row like `cells` above for each
-puzzle, and `values_BV`, [batch, 6], one like `values`. Both are int64.
+Training wants a random symmetry for *each* puzzle of a batch. Write `sudoku_symmetry(batch,
+generator)` for 4x4. It returns the package's `Move(cells_BL, values_BV)`: `cells_BL`, [batch, 16],
+has a row like `cells` above for each puzzle, and `values_BV`, [batch, 6], one like `values`. Both
+are int64.
 
 Each row is random on its own, every order equally likely: the order of the four digits, of the two
-bands, of the two rows in each band, of the two stacks, of the two columns in each stack. You may also
-exchange rows and columns. Padding (0) and empty (1) stay.
+bands, of the two rows in each band, of the two stacks, of the two columns in each stack. You may
+also exchange rows and columns. Padding (0) and empty (1) stay.
 
-Draw everything from `generator`, as in `torch.rand(batch, 4, generator=generator)`; `argsort` turns such numbers into
-random orders. Notebook 05 trains with your function, so use no names but `torch` and `Move`.
+Draw everything from `generator`, as in `torch.rand(batch, 4, generator=generator)`; `argsort` turns
+such numbers into random orders. Notebook 05 trains with your function, so use no names but `torch`
+and `Move`.
 """
 
 
@@ -78,11 +83,13 @@ def check_draws(f):
     again = f(64, torch.Generator().manual_seed(3))
     refuse_unless(
         not same(first, second),
-        "two calls in a row give the same moves; draw from the generator that is handed in, and do not seed one",
+        "two calls in a row give the same moves; draw from the generator that is handed in, and do"
+        " not seed one",
     )
     refuse_unless(
         same(first, again),
-        "one seed gives two different results: some draw does not come from the generator handed in",
+        "one seed gives two different results: some draw does not come from the generator"
+        " handed in",
     )
 
 
@@ -94,19 +101,24 @@ def check_values(values_BV):
     for token, name in ((0, "padding, token 0,"), (1, "the empty cell, token 1,")):
         moved = [new for new in values_BV[:, token].tolist() if new != token]
         if moved:
-            raise Refused(f"{name} becomes {moved[0]}; it must stay, or the clues of a puzzle would change")
+            raise Refused(
+                f"{name} becomes {moved[0]}; it must stay, or the clues of a puzzle would change"
+            )
     sorted_BS = values_BV[:, 2:].sort(1).values
     bad = (sorted_BS != torch.arange(2, 6)).any(1).nonzero()
     for b in bad[:1, 0]:
         raise Refused(
-            f"the digits' tokens 2, 3, 4, 5 become {values_BV[b, 2:].tolist()}; an order of 2, 3, 4, 5 is wanted"
+            f"the digits' tokens 2, 3, 4, 5 become {values_BV[b, 2:].tolist()}; an order of 2, 3,"
+            " 4, 5 is wanted"
         )
 
 
 def check_cells(cells_BL):
     for row in cells_BL[(cells_BL.sort(1).values != torch.arange(16)).any(1)][:1].tolist():
         lost = [cell for cell in range(16) if cell not in row]
-        raise Refused(f"a row of cells_BL is {row}: old cell {lost[0]} gets lost; each must occur once")
+        raise Refused(
+            f"a row of cells_BL is {row}: old cell {lost[0]} gets lost; each must occur once"
+        )
     is_unit_BU = torch.isin((1 << cells_BL[:, UNITS_UL]).sum(-1), (1 << UNITS_UL).sum(-1))
     for row, is_unit_U in zip(cells_BL, is_unit_BU, strict=True):
         if not is_unit_U.all():
@@ -122,10 +134,13 @@ def torn(cells_SS) -> str:
     for name, group, order in (("rows", "band", rows), ("columns", "stack", columns)):
         if torch.equal(cells_SS, ordered) and order[0] // 2 != order[1] // 2:
             return (
-                f"with the {name} in the order {order} a {group} is torn apart, and solutions are none any more; "
-                f"0 and 1 belong together, and so do 2 and 3"
+                f"with the {name} in the order {order} a {group} is torn apart, and solutions are"
+                " none any more; 0 and 1 belong together, and so do 2 and 3"
             )
-    return f"the cells {cells_SS.flatten().tolist()} keep no rows, columns and boxes together: solutions are spoilt"
+    return (
+        f"the cells {cells_SS.flatten().tolist()} keep no rows, columns and boxes together:"
+        " solutions are spoilt"
+    )
 
 
 def check_rows_differ(cells_BL, values_BV):
@@ -133,7 +148,8 @@ def check_rows_differ(cells_BL, values_BV):
         moves = (part != torch.arange(part.shape[1])).any()
         refuse_unless(
             not moves or (part != part[0]).any(),
-            f"every puzzle of a batch gets the same {name}; each wants a symmetry of its own, so draw `batch` of them",
+            f"every puzzle of a batch gets the same {name}; each wants a symmetry of its own, so"
+            " draw `batch` of them",
         )
 
 
@@ -154,7 +170,8 @@ def check_reach(cells_BL, values_BV):
         found = count(order_BS)
         refuse_unless(
             found == 8,
-            f"only {found} of the 8 orders of {name} occur; each pair of them is swapped or not on its own",
+            f"only {found} of the 8 orders of {name} occur; each pair of them is swapped or not on"
+            " its own",
         )
     found = count(digits_BS)
     refuse_unless(found == 24, f"only {found} of the 24 orders of the digits occur in 1,000 draws")
@@ -178,7 +195,9 @@ def orders(cells_BL):
 
 
 def check_coins(cells_BL, values_BV):
-    """Every choice between two is a fair coin of its own for each puzzle; rows and columns may stay."""
+    """Every choice between two is a fair coin of its own for each puzzle; rows and columns may
+    stay.
+    """
     turned_B, rows_BS, columns_BS = orders(cells_BL)
     coins = {"exchange rows and columns or not": turned_B}
     for name, order_BS in (("row", rows_BS), ("column", columns_BS)):
@@ -186,12 +205,15 @@ def check_coins(cells_BL, values_BV):
         for a, b in ((0, 1), (2, 3), (0, 2)):
             coins[f"put {name} {a} before {name} {b} or after it"] = place_BS[:, a] < place_BS[:, b]
     for a, b in combinations(range(2, 6), 2):
-        coins[f"give token {a} a smaller digit than token {b} or not"] = values_BV[:, a] < values_BV[:, b]
+        coins[f"give token {a} a smaller digit than token {b} or not"] = (
+            values_BV[:, a] < values_BV[:, b]
+        )
     for what, coin_B in coins.items():
         share_S = coin_B.view(BATCHES, -1).double().mean(1)
         refuse_unless(
             len(share_S.unique()) == 1 or not torch.isin(share_S, torch.tensor([0.0, 1.0])).all(),
-            f"one draw for the whole batch says whether to {what}; each puzzle wants a draw of its own",
+            f"one draw for the whole batch says whether to {what}; each puzzle wants a draw of"
+            " its own",
         )
         share = float(share_S.mean())
         refuse_unless(
@@ -237,7 +259,9 @@ def no_batch(batch, generator):
 
 
 def plain_pair(batch, generator):
-    return tuple(made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, generator)))
+    return tuple(
+        made_of(lines(batch, generator), lines(batch, generator), digit_orders(batch, generator))
+    )
 
 
 def small_integers(batch, generator):
@@ -246,7 +270,9 @@ def small_integers(batch, generator):
 
 
 def cells_with_repetition(batch, generator):
-    rows = 2 * torch.randint(2, (batch, 4), generator=generator) + torch.randint(2, (batch, 4), generator=generator)
+    rows = 2 * torch.randint(2, (batch, 4), generator=generator) + torch.randint(
+        2, (batch, 4), generator=generator
+    )
     return made_of(rows, lines(batch, generator), digit_orders(batch, generator))
 
 
@@ -334,7 +360,9 @@ def one_turn_for_the_batch(batch, generator):
 
 def orders_with_ties(batch, generator):
     def unfair():
-        groups = torch.randint(3, (batch, 2), generator=generator).argsort(dim=-1, stable=True)[:, :, None]
+        groups = torch.randint(3, (batch, 2), generator=generator).argsort(dim=-1, stable=True)[
+            :, :, None
+        ]
         members = torch.rand(batch, 2, 2, generator=generator).argsort(2)
         return (2 * groups + members).flatten(1)
 
@@ -349,11 +377,20 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Make three parts: an order of the rows, [batch, 4]; an order of the columns; the new digits. Then join them.",
-        "`torch.rand(batch, 4, generator=generator).argsort(1)` is a random order of 0 to 3 for each puzzle; plus 2 it "
-        "is the digits' tokens. For rows, order two bands, order two rows in each, and add: 2 * band + row.",
-        "`cells = 4 * rows[:, :, None] + columns[:, None, :]` has shape [batch, 4, 4], and `.flatten(1)` makes it "
-        "[batch, 16]. `torch.cat` puts 0 and 1, as `torch.arange(2).expand(batch, 2)`, in front of the digits.",
+        (
+            "Make three parts: an order of the rows, [batch, 4]; an order of the columns; the new"
+            " digits. Then join them."
+        ),
+        (
+            "`torch.rand(batch, 4, generator=generator).argsort(1)` is a random order of 0 to 3 for"
+            " each puzzle; plus 2 it is the digits' tokens. For rows, order two bands, order two"
+            " rows in each, and add: 2 * band + row."
+        ),
+        (
+            "`cells = 4 * rows[:, :, None] + columns[:, None, :]` has shape [batch, 4, 4], and"
+            " `.flatten(1)` makes it [batch, 16]. `torch.cat` puts 0 and 1, as"
+            " `torch.arange(2).expand(batch, 2)`, in front of the digits."
+        ),
     ),
     stub=sudoku_symmetry,
     package=reference(),

@@ -9,12 +9,13 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import Refused, refuse_unless
 
 STATEMENT = """
-Here is the `suspect`, under its own name. `keys` has a key for each puzzle, its text or its canonical form; puzzles
-with equal keys are a *class*. The function puts a random tenth of the puzzles aside for testing. For nearly every class
-it keeps its promise, and yet the line above shows twins in training.
+Here is the `suspect`, under its own name. `keys` has a key for each puzzle, its text or its
+canonical form; puzzles with equal keys are a *class*. The function puts a random tenth of the
+puzzles aside for testing. For nearly every class it keeps its promise, and yet the line above shows
+twins in training.
 
-Find the bug and mend it. A class must lie on one side as a whole. So a tenth cannot always be hit exactly: the number
-of puzzles put aside may miss it by less than one class.
+Find the bug and mend it. A class must lie on one side as a whole. So a tenth cannot always be hit
+exactly: the number of puzzles put aside may miss it by less than one class.
 """
 
 
@@ -84,14 +85,18 @@ class Text(str):
 
 def mixed_keys(seed, *sizes):
     """Shuffled keys of 100 classes of each of these sizes and 100 of size 1."""
-    keys = [f"{size}-{number}" for size in (1, *sizes) for number in range(100) for _ in range(size)]
+    keys = [
+        f"{size}-{number}" for size in (1, *sizes) for number in range(100) for _ in range(size)
+    ]
     random.Random(seed).shuffle(keys)
     return keys
 
 
 def examine(keys, answer) -> frozenset:
     """Refused unless the indices are a tenth, made of whole classes."""
-    refuse_unless(answer is not None, "it returns nothing; it should return the indices that are put aside")
+    refuse_unless(
+        answer is not None, "it returns nothing; it should return the indices that are put aside"
+    )
     aside, number = frozenset(map(int, answer)), len(keys)
     inside, outside = ({keys[i] for i in side} for side in (aside, set(range(number)) - aside))
     torn = len(inside & outside)
@@ -104,8 +109,8 @@ def examine(keys, answer) -> frozenset:
         members = [i for i in range(number) if keys[i] == key]
         here = sum(i in aside for i in members)
         raise Refused(
-            f"one class is cut in two: of its {len(members)} puzzles {here} are put aside, the others are in training. "
-            "Look at what happens to the class dealt last",
+            f"one class is cut in two: of its {len(members)} puzzles {here} are put aside, the"
+            " others are in training. Look at what happens to the class dealt last",
         )
     refuse_unless(
         len(aside) < number / 2,
@@ -114,7 +119,8 @@ def examine(keys, answer) -> frozenset:
     largest = max(Counter(keys).values())
     refuse_unless(
         abs(len(aside) - number / 10) < largest,
-        f"it puts {len(aside)} of {number} puzzles aside; a tenth is {number / 10:.0f}, missed by less than a class",
+        f"it puts {len(aside)} of {number} puzzles aside; a tenth is {number / 10:.0f}, missed by"
+        " less than a class",
     )
     return aside
 
@@ -167,7 +173,9 @@ def seed_lost(keys, seed):
 
 def never_the_last(keys, seed):
     members, aside = grouped(keys), set()
-    for i in torch.randperm(len(members) - 1, generator=torch.Generator().manual_seed(seed)).tolist():
+    for i in torch.randperm(
+        len(members) - 1, generator=torch.Generator().manual_seed(seed)
+    ).tolist():
         if len(aside) < len(keys) / 10:
             aside.update(members[i])
     return aside
@@ -191,7 +199,10 @@ EXERCISE = Code(
     hints=(
         "Which lines know about classes, and which line only knows numbers of puzzles?",
         "`shuffled` lists class after class. Where does the slice at a tenth cut that list?",
-        "Instead of slicing, go through `order` and add all members of a class at once, until a tenth is reached.",
+        (
+            "Instead of slicing, go through `order` and add all members of a class at once, until a"
+            " tenth is reached."
+        ),
     ),
     stub=put_aside,
     package=put_aside_whole_classes,

@@ -3,8 +3,8 @@
 from trm_minimal.classroom.exercise import Choice
 
 STATEMENT = """
-A paper reports one number: on held-out 30x30 mazes, made like `maze-generated`, its net gets **96 % of the cells**
-right. Use the figure. What share of the mazes has it solved, every cell right?
+A paper reports one number: on held-out 30x30 mazes, made like `maze-generated`, its net gets **96 %
+of the cells** right. Use the figure. What share of the mazes has it solved, every cell right?
 """
 
 EXERCISE = Choice(
@@ -16,8 +16,14 @@ EXERCISE = Choice(
     statement=STATEMENT,
     hints=(
         "Find the bar of `maze-generated`: what does a net get that marks no path at all?",
-        "So of the cells that are worth anything, the path cells, it finds about 9 in 13. They may lie in any mazes.",
-        "Two extremes: each maze lacks a few path cells; or some mazes are solved, and the others merely copied.",
+        (
+            "So of the cells that are worth anything, the path cells, it finds about 9 in 13. They"
+            " may lie in any mazes."
+        ),
+        (
+            "Two extremes: each maze lacks a few path cells; or some mazes are solved, and the"
+            " others merely copied."
+        ),
     ),
     options={
         "a": "About 96 %.",
@@ -27,13 +33,24 @@ EXERCISE = Choice(
     },
     right="d",
     verdicts={
-        "a": "96 % is the share of cells, not of mazes. A copy has 87 % of the cells and no maze at all.",
-        "b": "the power holds if mistakes are independent, as in the table. Here they need not be: a net that misses "
-        "one way misses all of its cells, and other mazes may be without a mistake.",
-        "c": "the copy has 87 %, so 96 % is 9 of the 13 points that are to be had. This net finds most path cells; it "
-        "may well finish whole mazes.",
-        "d": "If each maze lacks some of its path, none is solved. If the failures are copies, each costs 13 % of its "
-        "cells, so 4 in 13 fail, and 69 % are solved. Ask for the exact accuracy, for the score of a copy, whether any "
-        "shortest path counts, and by what key the test mazes were kept apart.",
+        "a": (
+            "96 % is the share of cells, not of mazes. A copy has 87 % of the cells and no maze at"
+            " all."
+        ),
+        "b": (
+            "the power holds if mistakes are independent, as in the table. Here they need not be: a"
+            " net that misses one way misses all of its cells, and other mazes may be without a"
+            " mistake."
+        ),
+        "c": (
+            "the copy has 87 %, so 96 % is 9 of the 13 points that are to be had. This net finds"
+            " most path cells; it may well finish whole mazes."
+        ),
+        "d": (
+            "If each maze lacks some of its path, none is solved. If the failures are copies, each"
+            " costs 13 % of its cells, so 4 in 13 fail, and 69 % are solved. Ask for the exact"
+            " accuracy, for the score of a copy, whether any shortest path counts, and by what key"
+            " the test mazes were kept apart."
+        ),
     },
 )

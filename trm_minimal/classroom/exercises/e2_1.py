@@ -11,14 +11,15 @@ from trm_minimal.classroom.watched import Refused, refuse_unless
 from trm_minimal.layers import PostNorm, SwiGLU, Transposed, rms_norm
 
 STATEMENT = """
-Write the function that builds a mixer block: `mlp_mixer(dim, length, multiple)` returns a module that turns a table
-[B, length, dim] into a table of the same shape. Its first half mixes the positions, its second half thinks within each
-position. Each half adds what it computed to its input and norms the sum. The first norm runs over *positions*, for each
-feature; the second over features, for each position.
+Write the function that builds a mixer block: `mlp_mixer(dim, length, multiple)` returns a module
+that turns a table [B, length, dim] into a table of the same shape. Its first half mixes the
+positions, its second half thinks within each position. Each half adds what it computed to its input
+and norms the sum. The first norm runs over *positions*, for each feature; the second over features,
+for each position.
 
-You need three parts, and `nn.Sequential` to chain the halves: `SwiGLU(width, multiple=multiple)`; `PostNorm(part)`,
-which is norm(h + part(h)) along the last axis; `Transposed(part)`, which turns the table on its side, runs the part,
-and turns it back.
+You need three parts, and `nn.Sequential` to chain the halves: `SwiGLU(width, multiple=multiple)`;
+`PostNorm(part)`, which is norm(h + part(h)) along the last axis; `Transposed(part)`, which turns
+the table on its side, runs the part, and turns it back.
 """
 
 
@@ -36,9 +37,14 @@ JOINS = {
     "normed alone": lambda f, h: rms_norm(f(h)),
 }
 MISTAKES = {
-    "pre": "is pre-norm: it norms what goes into the SwiGLU. A state stays in bounds only if the sum is normed",
+    "pre": (
+        "is pre-norm: it norms what goes into the SwiGLU. A state stays in bounds only if the sum"
+        " is normed"
+    ),
     "sum": "norms nothing; norm the sum h + f(h)",
-    "alone": "forgets its input: it returns f(h) without a norm, not norm(h + f(h)). PostNorm does both",
+    "alone": (
+        "forgets its input: it returns f(h) without a norm, not norm(h + f(h)). PostNorm does both"
+    ),
     "normed alone": "norms f(h) without adding h first",
 }
 
@@ -65,33 +71,41 @@ def diagnose(out_BLD, mixing, thinking, h_BLD) -> str | None:
         if not torch.allclose(out_BLD, guess_BLD, rtol=1e-4, atol=1e-4):
             continue
         if order[0] == "think":
-            return "it thinks within each position first and mixes the positions afterwards; mixing comes first"
+            return (
+                "it thinks within each position first and mixes the positions afterwards; mixing"
+                " comes first"
+            )
         if mixed != "right":
             return f"the half that mixes positions {MISTAKES[mixed]}"
         if first is upright:
             return (
-                f"its first norm runs over the {shape[1]} features of each position; it belongs over the {shape[0]} "
-                "positions, for each feature. Norm while the table lies on its side: which part goes inside which?"
+                f"its first norm runs over the {shape[1]} features of each position; it belongs"
+                f" over the {shape[0]} positions, for each feature. Norm while the table lies on"
+                " its side: which part goes inside which?"
             )
         return None if thought == "right" else f"the half that thinks {MISTAKES[thought]}"
     return (
-        "its output is another one. Turn the table, norm the sum of it and its SwiGLU, turn back; then norm the sum of "
-        "that and its SwiGLU, and do nothing else"
+        "its output is another one. Turn the table, norm the sum of it and its SwiGLU, turn back;"
+        " then norm the sum of that and its SwiGLU, and do nothing else"
     )
 
 
 def the_two_parts(net, dim, length, multiple):
     """The SwiGLUs over positions and over features, found wherever they stand."""
     refuse_unless(net is not None, "it returns nothing; it should return the block")
-    refuse_unless(isinstance(net, nn.Module), f"it returns a {type(net).__name__}; a block is an nn.Module")
+    refuse_unless(
+        isinstance(net, nn.Module), f"it returns a {type(net).__name__}; a block is an nn.Module"
+    )
     parts = [part for part in net.modules() if isinstance(part, SwiGLU)]
     widths = [part.down.out_features for part in parts]
     refuse_unless(
         sorted(widths) == sorted((dim, length)),
-        f"for dim = {dim} and length = {length} it holds SwiGLUs of widths {widths}; one of width {length} should mix "
-        f"the positions and one of width {dim} the features of each",
+        f"for dim = {dim} and length = {length} it holds SwiGLUs of widths {widths}; one of width"
+        f" {length} should mix the positions and one of width {dim} the features of each",
     )
-    rest = sum(p.numel() for p in net.parameters()) - sum(p.numel() for part in parts for p in part.parameters())
+    rest = sum(p.numel() for p in net.parameters()) - sum(
+        p.numel() for part in parts for p in part.parameters()
+    )
     refuse_unless(
         rest == 0,
         f"besides its SwiGLUs it learns {rest} numbers; nothing is learned in TRM's norms",
@@ -100,8 +114,8 @@ def the_two_parts(net, dim, length, multiple):
         wanted = SwiGLU(width, multiple=multiple).down.in_features
         refuse_unless(
             part.down.in_features == wanted,
-            f"with multiple = {multiple} the SwiGLU of width {width} has {part.down.in_features} hidden numbers, not "
-            f"{wanted}; hand `multiple` on to both",
+            f"with multiple = {multiple} the SwiGLU of width {width} has {part.down.in_features}"
+            f" hidden numbers, not {wanted}; hand `multiple` on to both",
         )
     return (parts[i] for i in (widths.index(length), widths.index(dim)))
 
@@ -114,13 +128,14 @@ def run(net, mixing, thinking, h_BLD):
         width, given = part.gate_up.in_features, rows[0].shape[-1]
         refuse_unless(
             width == given or part is mixing,
-            f"the SwiGLU of width dim ({dim}) receives rows of {given} numbers: the widths are exchanged, or the "
-            "table was not turned back. On its side it has rows of `length` numbers",
+            f"the SwiGLU of width dim ({dim}) receives rows of {given} numbers: the widths are"
+            " exchanged, or the table was not turned back. On its side it has rows of `length`"
+            " numbers",
         )
         refuse_unless(
             width == given,
-            f"the SwiGLU of width length ({length}) receives rows of {given} numbers: the table does not lie on its "
-            "side there",
+            f"the SwiGLU of width length ({length}) receives rows of {given} numbers: the table"
+            " does not lie on its side there",
         )
 
     hooks = [part.register_forward_pre_hook(look) for part in (mixing, thinking)]
@@ -128,14 +143,17 @@ def run(net, mixing, thinking, h_BLD):
     for hook in hooks:
         hook.remove()
     shape = tuple(out_BLD.shape)
-    refuse_unless(shape == tuple(h_BLD.shape), f"a table of shape {tuple(h_BLD.shape)} comes out as {shape}")
+    refuse_unless(
+        shape == tuple(h_BLD.shape), f"a table of shape {tuple(h_BLD.shape)} comes out as {shape}"
+    )
     return out_BLD
 
 
 def probe(f):
     generator = torch.Generator().manual_seed(0)
     for dim, length, multiple in ((12, 7, 8), (5, 9, 4), (10, 3, 256)):
-        net = f(dim, length) if multiple == 256 else f(dim, length, multiple=multiple)  # 256 is the default
+        # 256 is the default
+        net = f(dim, length) if multiple == 256 else f(dim, length, multiple=multiple)
         mixing, thinking = the_two_parts(net, dim, length, multiple)
         h_BLD = torch.randn(2, length, dim, generator=generator) * 3
         mistake = diagnose(run(net, mixing, thinking, h_BLD), mixing, thinking, h_BLD)
@@ -145,7 +163,8 @@ def probe(f):
         blank_BLD = net(torch.zeros(1, length, dim))
         refuse_unless(
             bool(blank_BLD.isfinite().all()),
-            "a table of zeros turns into not-a-number; a norm adds a small number before it takes the root",
+            "a table of zeros turns into not-a-number; a norm adds a small number before it takes"
+            " the root",
         )
     blocks = f(12, 7), f(12, 7)
     weights = [list(block.parameters()) for block in blocks]
@@ -155,7 +174,8 @@ def probe(f):
     )
     refuse_unless(
         not all(map(torch.equal, *weights)),
-        "two blocks that it builds begin with the same numbers; seeding torch is left to the caller",
+        "two blocks that it builds begin with the same numbers; seeding torch is left to the"
+        " caller",
     )
 
 
@@ -179,7 +199,8 @@ def check_gradient(net, mixing, thinking, h_BLD):
     for yours, right in zip(shares(net), shares(written_out), strict=True):
         refuse_unless(
             yours is not None and torch.allclose(yours, right, rtol=1e-3, atol=1e-4),
-            "the output is right, but on the way back the gradient is cut: not all of what was computed learns from it",
+            "the output is right, but on the way back the gradient is cut: not all of what was"
+            " computed learns from it",
         )
 
 
@@ -191,7 +212,9 @@ def norm_over_width(dim, length, multiple=256):
 
 
 def nothing_added(dim, length, multiple=256):
-    return nn.Sequential(Transposed(SwiGLU(length, multiple=multiple)), PostNorm(SwiGLU(dim, multiple=multiple)))
+    return nn.Sequential(
+        Transposed(SwiGLU(length, multiple=multiple)), PostNorm(SwiGLU(dim, multiple=multiple))
+    )
 
 
 def normed_before(dim, length, multiple=256):
@@ -213,7 +236,9 @@ def widths_exchanged(dim, length, multiple=256):
 
 
 def never_turned(dim, length, multiple=256):
-    return nn.Sequential(PostNorm(SwiGLU(length, multiple=multiple)), PostNorm(SwiGLU(dim, multiple=multiple)))
+    return nn.Sequential(
+        PostNorm(SwiGLU(length, multiple=multiple)), PostNorm(SwiGLU(dim, multiple=multiple))
+    )
 
 
 def thinks_first(dim, length, multiple=256):
@@ -228,11 +253,15 @@ def multiple_ignored(dim, length, multiple=256):
 
 
 def never_mixes(dim, length, multiple=256):
-    return nn.Sequential(PostNorm(SwiGLU(dim, multiple=multiple)), PostNorm(SwiGLU(dim, multiple=multiple)))
+    return nn.Sequential(
+        PostNorm(SwiGLU(dim, multiple=multiple)), PostNorm(SwiGLU(dim, multiple=multiple))
+    )
 
 
 def one_half_bare(dim, length, multiple=256):
-    return nn.Sequential(Transposed(PostNorm(SwiGLU(length, multiple=multiple))), SwiGLU(dim, multiple=multiple))
+    return nn.Sequential(
+        Transposed(PostNorm(SwiGLU(length, multiple=multiple))), SwiGLU(dim, multiple=multiple)
+    )
 
 
 def learned_norm(dim, length, multiple=256):
@@ -264,7 +293,9 @@ def not_returned(dim, length, multiple=256):
 
 
 def not_chained(dim, length, multiple=256):
-    return Transposed(PostNorm(SwiGLU(length, multiple=multiple))), PostNorm(SwiGLU(dim, multiple=multiple))
+    return Transposed(PostNorm(SwiGLU(length, multiple=multiple))), PostNorm(
+        SwiGLU(dim, multiple=multiple)
+    )
 
 
 def left_on_its_side(dim, length, multiple=256):
@@ -319,8 +350,14 @@ EXERCISE = Code(
     statement=STATEMENT,
     hints=(
         "The half that thinks is the simple one: PostNorm around a SwiGLU of width dim.",
-        "The half that mixes is the same on a table that lies on its side, where rows are `length` numbers long.",
-        "The norm, too, must see the table on its side. So PostNorm stands inside Transposed, not around it.",
+        (
+            "The half that mixes is the same on a table that lies on its side, where rows are"
+            " `length` numbers long."
+        ),
+        (
+            "The norm, too, must see the table on its side. So PostNorm stands inside Transposed,"
+            " not around it."
+        ),
     ),
     stub=mlp_mixer,
     package=layers.mlp_mixer,
@@ -346,6 +383,9 @@ EXERCISE = Code(
         not_chained: "a block is an nn.Module",
         left_on_its_side: "comes out as",
     },
-    names="import torch\nfrom torch import nn\nfrom trm_minimal.layers import PostNorm, SwiGLU, Transposed, rms_norm",
+    names=(
+        "import torch\nfrom torch import nn\nfrom trm_minimal.layers import PostNorm, SwiGLU,"
+        " Transposed, rms_norm"
+    ),
     may_draw=True,
 )

@@ -1,4 +1,6 @@
-"""Exercise 2.2: rotary positions with a bug, found by what stays the same when an arrow is turned."""
+"""Exercise 2.2: rotary positions with a bug, found by what stays the same when an arrow is
+turned.
+"""
 
 import torch
 
@@ -7,10 +9,11 @@ from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.layers import Rotary
 
 STATEMENT = """
-This is the function behind the faulty map on the right. It mixes two conventions that are both in use, as happens when
-code is put together from two sources. It runs, and every shape is right. Find the line and mend it. Row $p$ of the
-table is position $p$, counted from 0. The pairs shall be those of the text: entry $k$ with entry $k + K/2$, both turned
-by the same angle, $p \\cdot \\text{base}^{-2k/K}$.
+This is the function behind the faulty map on the right. It mixes two conventions that are both in
+use, as happens when code is put together from two sources. It runs, and every shape is right. Find
+the line and mend it. Row $p$ of the table is position $p$, counted from 0. The pairs shall be those
+of the text: entry $k$ with entry $k + K/2$, both turned by the same angle, $p \\cdot
+\\text{base}^{-2k/K}$.
 """
 
 
@@ -56,16 +59,19 @@ def probe(f):
             same(out_LK[0], h_LK[0]),
             "position 0 turns as well; its angle is 0, since positions count from 0",
         )
-        other = "entry 2k with entry 2k + 1. A sound rotation, but another one: here entry k goes with entry k + K/2"
+        other = (
+            "entry 2k with entry 2k + 1. A sound rotation, but another one: here entry k goes with"
+            " entry k + K/2"
+        )
         refuse_unless(K == 2 or not same(out_LK, neighbours(h_LK, base)), f"it pairs {other}")
         pairs = [table_LK.unflatten(1, (2, K // 2)) for table_LK in (h_LK, out_LK)]
         lengths = [pair.norm(dim=1) for pair in pairs]
         k = int((lengths[0] - lengths[1]).abs().amax(0).argmax())
         refuse_unless(
             same(*lengths),
-            f"with K = {K} the arrow of entries {k} and {k + K // 2} changes its length, from "
-            f"{lengths[0][1, k]:.2f} to {lengths[1][1, k]:.2f} at position 1; turning keeps lengths. Do both entries "
-            "of each pair get one angle?",
+            f"with K = {K} the arrow of entries {k} and {k + K // 2} changes its length, from"
+            f" {lengths[0][1, k]:.2f} to {lengths[1][1, k]:.2f} at position 1; turning keeps"
+            " lengths. Do both entries of each pair get one angle?",
         )
         backwards_LK = 2 * h_LK * torch.cos(angles(L, K, base)) - rotated(h_LK, base)
         refuse_unless(
@@ -79,8 +85,8 @@ def probe(f):
         k = int(wrong.int().argmax())
         refuse_unless(
             not wrong.any(),
-            f"with K = {K} and base {base}, pair {k} turns by {turned[k]:.3f} at position 1, not by "
-            f"{wanted[k]:.3f}; mind the speed, base ** (-2 k / K)",
+            f"with K = {K} and base {base}, pair {k} turns by {turned[k]:.3f} at position 1, not by"
+            f" {wanted[k]:.3f}; mind the speed, base ** (-2 k / K)",
         )
         refuse_unless(
             same(out_LK, rotated(h_LK, base)),
@@ -97,13 +103,15 @@ def check_gradient(f, h_LK, base):
         out_LK = turn(leaf_LK * 1, base)
         refuse_unless(
             out_LK.requires_grad,
-            "no gradient comes back through it, so queries and keys would never learn; detach nothing",
+            "no gradient comes back through it, so queries and keys would never learn; detach"
+            " nothing",
         )
         weights_LK = torch.linspace(-1, 1, out_LK.numel(), dtype=out_LK.dtype).view_as(out_LK)
         shares.append(torch.autograd.grad((out_LK * weights_LK).sum(), leaf_LK)[0])
     refuse_unless(
         torch.allclose(*shares, rtol=0, atol=1e-4),
-        "the table is right, but the gradient that comes back to h is not; something is detached on its way",
+        "the table is right, but the gradient that comes back to h is not; something is detached on"
+        " its way",
     )
 
 
@@ -198,8 +206,14 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Take K = 4, so there are two pairs, (0, 2) and (1, 3). Write down which angle each of the four entries gets.",
-        "angle_LK gives entries 0 and 1 the first angle and entries 2 and 3 the second. But a and b are halves.",
+        (
+            "Take K = 4, so there are two pairs, (0, 2) and (1, 3). Write down which angle each of"
+            " the four entries gets."
+        ),
+        (
+            "angle_LK gives entries 0 and 1 the first angle and entries 2 and 3 the second. But a"
+            " and b are halves."
+        ),
         "The angles must stand as (first, second, first, second): the whole row of angles, twice.",
     ),
     stub=rotate,

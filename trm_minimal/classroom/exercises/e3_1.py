@@ -14,9 +14,10 @@ from trm_minimal.classroom.probes import (
 from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
-Write the paper's `latent_recursion(net, x, y, z, n)`. It updates the thought `z` for `n` times, and each time the net
-sees the question `x` and the answer `y`. Then it updates the answer `y` once, and this time the net does not see the
-question. `net(state, injection)` adds the injection to the state itself. Return `(y, z)`.
+Write the paper's `latent_recursion(net, x, y, z, n)`. It updates the thought `z` for `n` times, and
+each time the net sees the question `x` and the answer `y`. Then it updates the answer `y` once, and
+this time the net does not see the question. `net(state, injection)` adds the injection to the state
+itself. Return `(y, z)`.
 """
 
 
@@ -32,14 +33,18 @@ def probe(f):
         answer = recursion.latent_recursion(right, *right.states, n)
         refuse_unless(
             n == 1 or len(mine.calls) != 2 * n,
-            f"with n = {n} it calls both updates {n} times each; the answer's line stands after the loop, not in it",
+            f"with n = {n} it calls both updates {n} times each; the answer's line stands after the"
+            " loop, not in it",
         )
         refuse_unless(
             len(mine.calls) == n + 1,
-            f"with n = {n} it calls net {len(mine.calls)} times; {n} for z and 1 for y make {n + 1}",
+            f"with n = {n} it calls net {len(mine.calls)} times; {n} for z and 1 for y make"
+            f" {n + 1}",
         )
         (state, injection), last = mine.calls[0], mine.calls[-1]
-        refuse_unless(state == "z", f"the first call is net({state}, {injection}); its state is the thought z")
+        refuse_unless(
+            state == "z", f"the first call is net({state}, {injection}); its state is the thought z"
+        )
         refuse_unless(
             "y" in injection,
             f"the thought does not see the answer: its call is net({state}, {injection})",

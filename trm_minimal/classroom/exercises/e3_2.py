@@ -6,11 +6,12 @@ from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """
-This recorder runs `T` rounds of the recursion and keeps the state after each call, as pairs `("z", state)` and
-`("y", state)`. With `T = 1` it is right. With more rounds it gives other states than `T` calls of `latent_recursion`,
-each of which starts from the `y` and `z` that the one before returned. On the trained 4x4 net the symptom is odd: the
-answers are as good as ever, and yet `z` makes a jump at the beginning of every round and never comes to rest. Find the
-cause and mend it. The next figure draws what the mended recorder sees.
+This recorder runs `T` rounds of the recursion and keeps the state after each call, as pairs `("z",
+state)` and `("y", state)`. With `T = 1` it is right. With more rounds it gives other states than
+`T` calls of `latent_recursion`, each of which starts from the `y` and `z` that the one before
+returned. On the trained 4x4 net the symptom is odd: the answers are as good as ever, and yet `z`
+makes a jump at the beginning of every round and never comes to rest. Find the cause and mend it.
+The next figure draws what the mended recorder sees.
 """
 
 
@@ -47,7 +48,8 @@ def probe(f):
         count = T * (n + 1)
         refuse_unless(
             len(mine.calls) == count,
-            f"with n = {n} and T = {T} net is called {len(mine.calls)} times; T (n + 1) makes {count}",
+            f"with n = {n} and T = {T} net is called {len(mine.calls)} times; T (n + 1) makes"
+            f" {count}",
         )
         if T > 1:
             (state, injection), (answer, _) = mine.calls[n + 1], mine.calls[2 * n + 1]
@@ -65,16 +67,22 @@ def probe(f):
             )
         compare_tapes(mine, right)
         kind = type(seen).__name__
-        refuse_unless(isinstance(seen, list | tuple), f"it returns {kind}; it should return the list of pairs")
+        refuse_unless(
+            isinstance(seen, list | tuple), f"it returns {kind}; it should return the list of pairs"
+        )
         refuse_unless(
             len(seen) == count,
             f"the list has {len(seen)} pairs for {count} calls; keep one for each call",
         )
         pairs = all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in seen)
-        refuse_unless(pairs, f'it holds {shown(seen[0])}; pairs are wanted, ("z", state) or ("y", state)')
+        refuse_unless(
+            pairs, f'it holds {shown(seen[0])}; pairs are wanted, ("z", state) or ("y", state)'
+        )
         said = [(name, mine.say(state)) for name, state in seen]
         expected = [(name, right.say(state)) for name, state in wanted]
-        refuse_unless(said == expected, f"the list is {said}, but the states came in the order {expected}")
+        refuse_unless(
+            said == expected, f"the list is {said}, but the states came in the order {expected}"
+        )
 
 
 def answer_forgotten(net, x, y, z, n, T):
@@ -156,8 +164,14 @@ EXERCISE = Code(
     statement=STATEMENT,
     hints=(
         "Run it by hand with T = 2 and n = 1. From which z does the second round start?",
-        "y is carried from round to round because the loop writes to y itself. What does it write to for the thought?",
-        "The line `thought = z` stands inside the loop over rounds, and z never changes. Work on z itself.",
+        (
+            "y is carried from round to round because the loop writes to y itself. What does it"
+            " write to for the thought?"
+        ),
+        (
+            "The line `thought = z` stands inside the loop over rounds, and z never changes. Work"
+            " on z itself."
+        ),
     ),
     stub=record_calls,
     package=carried,

@@ -14,10 +14,10 @@ from trm_minimal.recursion import latent_recursion
 
 STATEMENT = """
 Write the paper's `deep_recursion(net, x, y, z, n, T, grad_rounds=1)`. It runs `T` rounds of
-`latent_recursion(net, x, y, z, n)`, each from the states that the round before returned. The first `T - grad_rounds`
-rounds only move the states: autograd must remember nothing of them. The last `grad_rounds` rounds carry gradient in
-all their calls. Return `(y, z)`, still attached to the graph: the heads have yet to read `y`.
-`grad_rounds` lies between 1 and `T`.
+`latent_recursion(net, x, y, z, n)`, each from the states that the round before returned. The first
+`T - grad_rounds` rounds only move the states: autograd must remember nothing of them. The last
+`grad_rounds` rounds carry gradient in all their calls. Return `(y, z)`, still attached to the
+graph: the heads have yet to read `y`. `grad_rounds` lies between 1 and `T`.
 """
 
 
@@ -35,8 +35,8 @@ def probe(f):
         made, wanted = len(mine.calls), T * (n + 1)
         refuse_unless(
             made == wanted,
-            f"with n = {n}, T = {T} and grad_rounds = {rounds} it makes {made} calls of net; all rounds together must "
-            f"be T, with n + 1 calls in each, so {wanted}",
+            f"with n = {n}, T = {T} and grad_rounds = {rounds} it makes {made} calls of net; all"
+            f" rounds together must be T, with n + 1 calls in each, so {wanted}",
         )
         answer = recursion.deep_recursion(right, *right.states, n, T, rounds)
         compare_tapes(mine, right)
@@ -60,8 +60,8 @@ def check_calls(tape, y, n, T, rounds):
     refuse_unless(any(in_graph), f"{asked} nothing is remembered: every call runs without gradient")
     refuse_unless(
         any(carrying),
-        "the calls are in the graph, but y comes back cut off from them; in the paper's listing, too, the heads read y "
-        "before it is detached",
+        "the calls are in the graph, but y comes back cut off from them; in the paper's listing,"
+        " too, the heads read y before it is detached",
     )
     refuse_unless(
         last != [False] * n + [True],
@@ -69,7 +69,8 @@ def check_calls(tape, y, n, T, rounds):
     )
     refuse_unless(
         last != [False] * (n - 1) + [True, True],
-        f"{here}: the last z call and the y call. That is HRM's 1-step gradient; TRM differentiates the whole round",
+        f"{here}: the last z call and the y call. That is HRM's 1-step gradient; TRM differentiates"
+        " the whole round",
     )
     refuse_unless(
         rounds == 1 or sum(carrying) != n + 1,
@@ -79,11 +80,13 @@ def check_calls(tape, y, n, T, rounds):
         not any(carrying[:free]),
         f"{here}: it also flows through early rounds, which should only move states",
     )
-    refuse_unless(carrying == wanted, f"{here}: calls {[i for i, on in enumerate(carrying, 1) if on]}")
+    refuse_unless(
+        carrying == wanted, f"{here}: calls {[i for i, on in enumerate(carrying, 1) if on]}"
+    )
     refuse_unless(
         not any(in_graph[:free]),
-        f"{asked} autograd records early calls and then throws them away. The gradient is right; run the free rounds "
-        "under torch.no_grad(), and nothing is recorded at all",
+        f"{asked} autograd records early calls and then throws them away. The gradient is right;"
+        " run the free rounds under torch.no_grad(), and nothing is recorded at all",
     )
 
 
@@ -234,8 +237,10 @@ EXERCISE = Code(
     hints=(
         "Two loops, one after the other. Together they make T rounds.",
         "The first loop stands inside `with torch.no_grad():` and makes T - grad_rounds rounds.",
-        "The second loop makes grad_rounds rounds, at the outer level. In both, the body is one line: "
-        "y, z = latent_recursion(net, x, y, z, n).",
+        (
+            "The second loop makes grad_rounds rounds, at the outer level. In both, the body is one"
+            " line: y, z = latent_recursion(net, x, y, z, n)."
+        ),
     ),
     stub=deep_recursion,
     package=recursion.deep_recursion,

@@ -10,10 +10,11 @@ from trm_minimal.classroom.probes import (
 from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
-A colleague writes the recursion without `torch.no_grad()`. Each round starts from detached states, so that no gradient
-can flow into the round before. That is a fine idea. The states come out right, and the loss falls. But the memory in
-use is lower than it should be, and it does not grow with `n`. Find out which calls get gradient, and mend the function.
-Keep its idea: the last round must carry gradient in all its calls, the rounds before in none.
+A colleague writes the recursion without `torch.no_grad()`. Each round starts from detached states,
+so that no gradient can flow into the round before. That is a fine idea. The states come out right,
+and the loss falls. But the memory in use is lower than it should be, and it does not grow with `n`.
+Find out which calls get gradient, and mend the function. Keep its idea: the last round must carry
+gradient in all its calls, the rounds before in none.
 """
 
 
@@ -36,11 +37,15 @@ def probe(f):
         compare_results(mine, right, result, answer)
         carrying = mine.carrying(result[0])
         last, before = carrying[-(n + 1) :], carrying[: -(n + 1)]
-        here = f"with n = {n} and T = {T} the gradient reaches calls {[i for i, on in enumerate(carrying, 1) if on]}"
+        here = (
+            f"with n = {n} and T = {T} the gradient reaches calls"
+            f" {[i for i, on in enumerate(carrying, 1) if on]}"
+        )
         refuse_unless(any(carrying), f"{here}: none at all. The returned y is already detached")
         refuse_unless(
             last != [False] * (n - 1) + [True] * 2,
-            f"{here}: the last z call and the y call alone. Inside the round something cuts each z call off",
+            f"{here}: the last z call and the y call alone. Inside the round something cuts each z"
+            " call off",
         )
         refuse_unless(
             last != [False] * n + [True],
@@ -48,10 +53,12 @@ def probe(f):
         )
         refuse_unless(
             not any(before),
-            f"{here}: now it also flows through the rounds before the last. Each round must start from detached states",
+            f"{here}: now it also flows through the rounds before the last. Each round must start"
+            " from detached states",
         )
         refuse_unless(all(last), f"{here}; it should be {n + 1} calls, all of the last round")
-        compare_gradients(mine, right, result, answer, names="x")  # y and z may well be cut off as they come in
+        # y and z may well be cut off as they come in
+        compare_gradients(mine, right, result, answer, names="x")
 
 
 def still_cut_inside(net, x, y, z, n, T):
@@ -125,7 +132,10 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Ask `calls_with_gradient(detached_rounds, n=6, T=3)`: how many of the 21 calls get gradient, and which?",
+        (
+            "Ask `calls_with_gradient(detached_rounds, n=6, T=3)`: how many of the 21 calls get"
+            " gradient, and which?"
+        ),
         "`.detach()` runs at every call. How often should it run in a round, and where?",
         "Detach y and z once, as the first thing in a round; then use them as they are.",
     ),

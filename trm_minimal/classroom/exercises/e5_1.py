@@ -11,13 +11,14 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
-Write `stablemax_cross_entropy(logits_BLV, labels_BL)`: the loss of each cell, a tensor [B, L]. `logits_BLV` holds V
-scores for each of L cells of B boards, `labels_BL` the right token of each cell. Turn scores into probabilities with
-$s(a) = a + 1$ for $a \\geq 0$ and $s(a) = 1/(1 - a)$ below; then the loss is $-\\log$ of the probability of the right
-token. Compute in float32, whatever type the scores have.
+Write `stablemax_cross_entropy(logits_BLV, labels_BL)`: the loss of each cell, a tensor [B, L].
+`logits_BLV` holds V scores for each of L cells of B boards, `labels_BL` the right token of each
+cell. Turn scores into probabilities with $s(a) = a + 1$ for $a \\geq 0$ and $s(a) = 1/(1 - a)$
+below; then the loss is $-\\log$ of the probability of the right token. Compute in float32, whatever
+type the scores have.
 
-Loss and gradient must be finite for scores from -10,000 to 10,000. Beware: `torch.where` computes *both* of its
-branches, and one of yours may divide by zero where it is not used.
+Loss and gradient must be finite for scores from -10,000 to 10,000. Beware: `torch.where` computes
+*both* of its branches, and one of yours may divide by zero where it is not used.
 """
 
 
@@ -49,11 +50,14 @@ def probe(f):
 
 def check_form(loss_BL, wanted):
     refuse_unless(loss_BL is not None, "it returns nothing; it should return the loss of each cell")
-    refuse_unless(isinstance(loss_BL, Tensor), f"it returns a {type(loss_BL).__name__}; a tensor is wanted")
+    refuse_unless(
+        isinstance(loss_BL, Tensor), f"it returns a {type(loss_BL).__name__}; a tensor is wanted"
+    )
     shape = list(loss_BL.shape)
     refuse_unless(
         shape == wanted,
-        f"scores of shape [2, 5, 7] give a result of shape {shape}; [2, 5] is right: one loss for each cell, no mean",
+        f"scores of shape [2, 5, 7] give a result of shape {shape}; [2, 5] is right: one loss for"
+        " each cell, no mean",
     )
 
 
@@ -61,16 +65,23 @@ def check_equal_scores(f):
     """With equal scores every token has probability 1/V."""
     V, L = 7, 3
     loss = float(f(torch.full((2, L, V), 2.0), torch.ones(2, L, dtype=torch.long)).flatten()[0])
-    said = f"with {V} equal scores the loss of a cell is {loss:.3f}, and log {V} = {math.log(V):.3f} is right"
+    said = (
+        f"with {V} equal scores the loss of a cell is {loss:.3f}, and log {V} = {math.log(V):.3f}"
+        " is right"
+    )
     mistakes = {
         -math.log(V): "the sign is missing: the loss is minus the logarithm",
         1 / V: "that is the probability itself; take minus its logarithm",
         -1 / V: "that is a probability; take its logarithm",
-        math.log(L): f"you divide by a sum over the {L} cells; sum over the {V} tokens, the last axis",
+        math.log(
+            L
+        ): f"you divide by a sum over the {L} cells; sum over the {V} tokens, the last axis",
     }
     for value, why in mistakes.items():
         refuse_unless(not math.isclose(loss, value, abs_tol=1e-3), f"{said}: {why}")
-    refuse_unless(math.isclose(loss, math.log(V), abs_tol=1e-3), f"{said}: each token has probability 1/{V}")
+    refuse_unless(
+        math.isclose(loss, math.log(V), abs_tol=1e-3), f"{said}: each token has probability 1/{V}"
+    )
 
 
 def check_labels_matter(f):
@@ -88,7 +99,8 @@ def check_shift(f):
     moved = (f(logits_BLV + 10, labels_BL) - f(logits_BLV, labels_BL)).abs().max()
     refuse_unless(
         bool(moved > 1e-3) or not moved.isfinite(),
-        "adding 10 to all scores changes no loss: that is softmax, made of exp(a); use s(a) in its place",
+        "adding 10 to all scores changes no loss: that is softmax, made of exp(a); use s(a) in its"
+        " place",
     )
 
 
@@ -101,8 +113,9 @@ def check_single_scores(f):
         side = "at or above 0: s(a) = a + 1" if a >= 0 else "below 0: s(a) = 1/(1 - a)"
         refuse_unless(
             math.isclose(p, s / (1 + s), abs_tol=1e-4),
-            f"of two tokens with scores 0 and {a:g} the second gets probability {p:.3f}; s(0) = 1 and s({a:g}) = "
-            f"{s:.3g} make it {s / (1 + s):.3f}. Look at the formula for scores {side}",
+            f"of two tokens with scores 0 and {a:g} the second gets probability {p:.3f}; s(0) = 1"
+            f" and s({a:g}) = {s:.3g} make it {s / (1 + s):.3f}. Look at the formula for scores"
+            f" {side}",
         )
 
 
@@ -115,8 +128,9 @@ def check_large(f):
     )
     refuse_unless(
         torch.allclose(loss_BL.float(), right_BL, rtol=1e-3),
-        f"with scores of 10,000 and -10,000 the loss is {float(loss_BL[0, 0]):.2f}, and {float(right_BL[0, 0]):.2f} is "
-        "right; add nothing to the probability and cut nothing off",
+        f"with scores of 10,000 and -10,000 the loss is {float(loss_BL[0, 0]):.2f}, and"
+        f" {float(right_BL[0, 0]):.2f} is right; add nothing to the probability and cut"
+        " nothing off",
     )
 
 
@@ -136,15 +150,15 @@ def check_gradient(f):
         at = f"{row[odd][0]:g}" if odd.any() else ""
         refuse_unless(
             not odd.any(),
-            f"the loss is finite, but its gradient at a score of {at} is not: a branch that torch.where does not use "
-            "divides by zero there, and zero times infinity is not a number. Keep its argument away from there, "
-            "as `a.clamp(max=0)` does",
+            f"the loss is finite, but its gradient at a score of {at} is not: a branch that"
+            " torch.where does not use divides by zero there, and zero times infinity is not a"
+            " number. Keep its argument away from there, as `a.clamp(max=0)` does",
         )
         counts = row != 0  # exactly at 0, where the two formulas meet, any slope will do
         refuse_unless(
             torch.allclose(yours.grad[counts], right.grad[counts], rtol=1e-3, atol=1e-6),
-            "the loss is right, but the gradient that comes back from it is another one; let it flow through "
-            "every score",
+            "the loss is right, but the gradient that comes back from it is another one; let it"
+            " flow through every score",
         )
 
 
@@ -155,11 +169,13 @@ def check_type(f):
     loss_BL, right_BL = f(yours, labels_BL), losses.stablemax_cross_entropy(right, labels_BL)
     refuse_unless(
         loss_BL.dtype == torch.float32,
-        f"scores in bfloat16 give a loss in {loss_BL.dtype}; turn the scores into float32 first, and keep to it",
+        f"scores in bfloat16 give a loss in {loss_BL.dtype}; turn the scores into float32 first,"
+        " and keep to it",
     )
     refuse_unless(
         torch.allclose(loss_BL, right_BL, rtol=1e-4),
-        "scores in bfloat16 give a loss with two or three digits; turn them into float32 before anything else",
+        "scores in bfloat16 give a loss with two or three digits; turn them into float32 before"
+        " anything else",
     )
     refuse_unless(
         loss_BL.requires_grad,
@@ -185,8 +201,9 @@ def check_values(f, logits_BLV, labels_BL):
     )
     refuse_unless(
         torch.allclose(loss_BL, right_BL, rtol=1e-3, atol=1e-5),
-        f"with scores of shape {shapes[0]} the first cell has loss {float(loss_BL.flatten()[0]):.3f}, and "
-        f"{float(right_BL.flatten()[0]):.3f} is right; is it the probability of that cell's own token?",
+        f"with scores of shape {shapes[0]} the first cell has loss"
+        f" {float(loss_BL.flatten()[0]):.3f}, and {float(right_BL.flatten()[0]):.3f} is right; is"
+        " it the probability of that cell's own token?",
     )
 
 
@@ -300,10 +317,18 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Four lines: the scores in float32, their s, the probabilities, minus the logarithm of one of them.",
-        "`torch.where(a >= 0, a + 1, 1 / (1 - a.clamp(max=0)))` is s without the trap. Divide by its sum over the last "
-        "axis, with keepdim=True.",
-        "`p.gather(-1, labels_BL.unsqueeze(-1)).squeeze(-1)` picks the probability of the right token in each cell.",
+        (
+            "Four lines: the scores in float32, their s, the probabilities, minus the logarithm of"
+            " one of them."
+        ),
+        (
+            "`torch.where(a >= 0, a + 1, 1 / (1 - a.clamp(max=0)))` is s without the trap. Divide"
+            " by its sum over the last axis, with keepdim=True."
+        ),
+        (
+            "`p.gather(-1, labels_BL.unsqueeze(-1)).squeeze(-1)` picks the probability of the right"
+            " token in each cell."
+        ),
     ),
     stub=stablemax_cross_entropy,
     package=losses.stablemax_cross_entropy,

@@ -9,14 +9,15 @@ from trm_minimal.classroom.watched import Refused, refuse_unless, shown
 from trm_minimal.halting import Carry, empty_carry
 
 STATEMENT = """
-Write `refill(model, carry, inputs_BL, labels_BL, generator=None)`. It returns a new `Carry` and leaves the old one as
-it was. A slot that has halted (`carry.halted` is true) takes *its* row of the new puzzles: slot b takes row b. Its
-`steps` are 0 again, and it starts from the states that `model.initial_states(inputs_BL, generator)` returns, as (y, z).
-A slot that has not halted keeps everything, and its row of the new puzzles is dropped. What `halted` holds afterwards
-does not matter: the next supervision step decides it anew.
+Write `refill(model, carry, inputs_BL, labels_BL, generator=None)`. It returns a new `Carry` and
+leaves the old one as it was. A slot that has halted (`carry.halted` is true) takes *its* row of the
+new puzzles: slot b takes row b. Its `steps` are 0 again, and it starts from the states that
+`model.initial_states(inputs_BL, generator)` returns, as (y, z). A slot that has not halted keeps
+everything, and its row of the new puzzles is dropped. What `halted` holds afterwards does not
+matter: the next supervision step decides it anew.
 
-`empty_carry(model, inputs_BL, labels_BL, generator)` makes a carry in which every slot is fresh. The fields have one,
-two or three axes: `halted.view(-1, 1, 1)` fits three.
+`empty_carry(model, inputs_BL, labels_BL, generator)` makes a carry in which every slot is fresh.
+The fields have one, two or three axes: `halted.view(-1, 1, 1)` fits three.
 """
 PREFIX, WIDTH = 2, 3
 
@@ -27,7 +28,9 @@ def refill(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 class FakeModel:
-    """Has starting states like a model's, others in each row; expanded, so nobody writes into them."""
+    """Has starting states like a model's, others in each row; expanded, so nobody writes into
+    them.
+    """
 
     def __init__(self, length: int):
         self.length, self.generators, self.asked = length, [], []
@@ -41,7 +44,10 @@ class FakeModel:
 
 
 def old_carry(B: int, L: int, halted: list[bool]) -> Carry:
-    """Slots in the middle of their work. Slot b holds puzzle 10 + b, label 20 + b, and has done b + 3 steps."""
+    """Slots in the middle of their work.
+
+    Slot b holds puzzle 10 + b, label 20 + b, and has done b + 3 steps.
+    """
     slots_B = torch.arange(B)
     state = (B, PREFIX + L, WIDTH)
     return Carry(
@@ -82,16 +88,23 @@ def check_slots(f, L, halted):
         f"it returns a {type(new).__name__}; a Carry, with its named fields, is wanted",
     )
     for name, part, was in zip(Carry._fields, new, old, strict=True):
-        refuse_unless(isinstance(part, Tensor), f"{name} is {shown(part)}; each field of a Carry is a tensor")
+        refuse_unless(
+            isinstance(part, Tensor), f"{name} is {shown(part)}; each field of a Carry is a tensor"
+        )
         shape, right = list(part.shape), list(was.shape)
         refuse_unless(shape == right, f"{name} comes out with shape {shape}; {right} went in")
-        refuse_unless(part.dtype == was.dtype, f"{name} comes out as {part.dtype}; {was.dtype} went in")
+        refuse_unless(
+            part.dtype == was.dtype, f"{name} comes out as {part.dtype}; {was.dtype} went in"
+        )
     refuse_unless(
         set(model.asked) <= {B},
         f"it asks for the starting states of {min(model.asked, default=0)} puzzles, but there are "
         f"{B} slots, and each starts from one of its own; hand in all of inputs_BL",
     )
-    mine = {name: origins(getattr(new, name), getattr(fresh, name), getattr(old, name)) for name in Carry._fields[:5]}
+    mine = {
+        name: origins(getattr(new, name), getattr(fresh, name), getattr(old, name))
+        for name in Carry._fields[:5]
+    }
     check_origins(mine, halted, new)
     refuse_unless(
         not any(halted) or set(model.generators) == {generator},
@@ -106,7 +119,13 @@ def check_slots(f, L, halted):
 def origins(part: Tensor, fresh: Tensor, old: Tensor) -> list[str]:
     """For each slot: is its row the new one, the old one, or another?"""
     return [
-        "new" if torch.equal(part[b], fresh[b]) else "old" if torch.equal(part[b], old[b]) else "odd"
+        (
+            "new"
+            if torch.equal(part[b], fresh[b])
+            else "old"
+            if torch.equal(part[b], old[b])
+            else "odd"
+        )
         for b in range(len(part))
     ]
 
@@ -127,7 +146,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
             row = int(new.inputs[b, 0]) - 50
             refuse_unless(
                 here["inputs"] != "odd" or not 0 <= row < len(halted),
-                f"{slot} takes row {row} of the new puzzles; it should take row {b}, as every slot has its own",
+                f"{slot} takes row {row} of the new puzzles; it should take row {b}, as every slot"
+                " has its own",
             )
             refuse_unless(
                 here["inputs"] == "new",
@@ -144,8 +164,8 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
             for state in "yz":
                 refuse_unless(
                     here[state] == "new",
-                    f"{slot} gets a new puzzle, but its {state} is not the starting one; thoughts about the last "
-                    "puzzle would leak into this one",
+                    f"{slot} gets a new puzzle, but its {state} is not the starting one; thoughts"
+                    " about the last puzzle would leak into this one",
                 )
             refuse_unless(
                 here["steps"] == "new",
@@ -158,10 +178,13 @@ def check_origins(mine: dict[str, list[str]], halted: list[bool], new: Carry):
             )
             refuse_unless(
                 here["labels"] == "old",
-                f"{slot} keeps its puzzle but gets the labels of another one; the loss would teach it nonsense",
+                f"{slot} keeps its puzzle but gets the labels of another one; the loss would teach"
+                " it nonsense",
             )
             for state in "yz":
-                refuse_unless(here[state] == "old", f"{slot} has not halted, yet it forgets its {state}")
+                refuse_unless(
+                    here[state] == "old", f"{slot} has not halted, yet it forgets its {state}"
+                )
             refuse_unless(
                 here["steps"] == "old",
                 f"{slot} goes on, yet its steps are counted from 0 again; it might never end",
@@ -174,9 +197,16 @@ def check_first_refill(f):
     B, L = 3, 4
     blank_BL = torch.zeros(B, L, dtype=torch.long)
     model, (inputs_BL, labels_BL) = FakeModel(L), new_puzzles(B, L)
-    new = f(model, empty_carry(model, blank_BL, blank_BL), inputs_BL, labels_BL)  # without a generator
-    same = torch.equal(new.inputs, inputs_BL) and torch.equal(new.labels, labels_BL) and not new.steps.any()
-    refuse_unless(same, "an empty carry, in which all slots have halted, is not filled with the new puzzles")
+    # without a generator
+    new = f(model, empty_carry(model, blank_BL, blank_BL), inputs_BL, labels_BL)
+    same = (
+        torch.equal(new.inputs, inputs_BL)
+        and torch.equal(new.labels, labels_BL)
+        and not new.steps.any()
+    )
+    refuse_unless(
+        same, "an empty carry, in which all slots have halted, is not filled with the new puzzles"
+    )
 
 
 def chosen(carry, fresh, **given):
@@ -197,7 +227,9 @@ def none_refilled(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 def exchanged(model, carry, inputs_BL, labels_BL, generator=None):
-    return chosen(carry._replace(halted=~carry.halted), empty_carry(model, inputs_BL, labels_BL, generator))
+    return chosen(
+        carry._replace(halted=~carry.halted), empty_carry(model, inputs_BL, labels_BL, generator)
+    )
 
 
 def packed(model, carry, inputs_BL, labels_BL, generator=None):
@@ -244,7 +276,9 @@ def generator_forgotten(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 def in_place(model, carry, inputs_BL, labels_BL, generator=None):
-    for new, old in zip(empty_carry(model, inputs_BL, labels_BL, generator)[:5], carry[:5], strict=True):
+    for new, old in zip(
+        empty_carry(model, inputs_BL, labels_BL, generator)[:5], carry[:5], strict=True
+    ):
         old[carry.halted] = new[carry.halted]
     return carry
 
@@ -264,7 +298,9 @@ def plain_tuple(model, carry, inputs_BL, labels_BL, generator=None):
 
 
 def one_start_for_all(model, carry, inputs_BL, labels_BL, generator=None):
-    y_BLD, z_BLD = (state.expand_as(carry.y) for state in model.initial_states(inputs_BL[:1], generator))
+    y_BLD, z_BLD = (
+        state.expand_as(carry.y) for state in model.initial_states(inputs_BL[:1], generator)
+    )
     fresh = empty_carry(FakeModel(inputs_BL.shape[1]), inputs_BL, labels_BL)
     return chosen(carry, fresh._replace(y=y_BLD, z=z_BLD))
 
@@ -283,10 +319,19 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Make a fresh carry with `empty_carry`, then choose field by field: the fresh one where the slot has halted, "
-        "the old one where not. `torch.where(condition, new, old)` chooses.",
-        "The condition needs as many axes as the field: `carry.halted.view(-1, *[1] * (new.dim() - 1))`.",
-        "`Carry(*parts)` makes a carry of six tensors, in the order of its fields; `zip(fresh, carry)` gives pairs.",
+        (
+            "Make a fresh carry with `empty_carry`, then choose field by field: the fresh one where"
+            " the slot has halted, the old one where not. `torch.where(condition, new, old)`"
+            " chooses."
+        ),
+        (
+            "The condition needs as many axes as the field: `carry.halted.view(-1, *[1] *"
+            " (new.dim() - 1))`."
+        ),
+        (
+            "`Carry(*parts)` makes a carry of six tensors, in the order of its fields; `zip(fresh,"
+            " carry)` gives pairs."
+        ),
     ),
     stub=refill,
     package=halting.refill,

@@ -8,16 +8,16 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import explained, refuse_unless
 
 STATEMENT = """
-Write `halt_by_q(q_B, steps_B, N_sup, generator, exploration=0.1)`. It returns a bool tensor [B]: which slots halt now,
-after `steps_B` supervision steps each. `q_B` are logits. The rules:
+Write `halt_by_q(q_B, steps_B, N_sup, generator, exploration=0.1)`. It returns a bool tensor [B]:
+which slots halt now, after `steps_B` supervision steps each. `q_B` are logits. The rules:
 
 1. A slot with q above 0 halts.
-2. With probability `exploration`, drawn anew for each slot in each call, rule 1 holds only if the slot has done at
-   least *m* steps. *m* is drawn for each slot, evenly from 2, 3, ..., N_sup.
+2. With probability `exploration`, drawn anew for each slot in each call, rule 1 holds only if the
+   slot has done at least *m* steps. *m* is drawn for each slot, evenly from 2, 3, ..., N_sup.
 3. After N_sup steps a slot halts, whatever else. N_sup may be 1: then every slot halts at once.
 
-Draw from `generator` only; `torch.rand` and `torch.randint` take `generator=generator`. In which order you draw does
-not matter.
+Draw from `generator` only; `torch.rand` and `torch.randint` take `generator=generator`. In which
+order you draw does not matter.
 """
 MANY = 10_000  # draws: the standard deviation of a share is at most 0.005
 
@@ -45,7 +45,9 @@ def probe(f):
 def check_form(f):
     halted_B = f(torch.tensor([3.0, -3.0, 3.0]), torch.tensor([1, 2, 3]), 4, fresh())
     refuse_unless(halted_B is not None, "it returns nothing; it should return a bool for each slot")
-    refuse_unless(isinstance(halted_B, Tensor), f"it returns a {type(halted_B).__name__}; a tensor is wanted")
+    refuse_unless(
+        isinstance(halted_B, Tensor), f"it returns a {type(halted_B).__name__}; a tensor is wanted"
+    )
     refuse_unless(
         list(halted_B.shape) == [3],
         f"for 3 slots it returns the shape {list(halted_B.shape)}; [3] is right",
@@ -69,12 +71,14 @@ def check_rule_without_exploration(f):
         (0.0, False, "exactly 0 is not above 0"),
     ):
         for steps in (1, 2, 15):
-            halted = bool(f(torch.tensor([q]), torch.tensor([steps]), 16, fresh(), exploration=0.0)[0])
+            halted = bool(
+                f(torch.tensor([q]), torch.tensor([steps]), 16, fresh(), exploration=0.0)[0]
+            )
             why = "with N_sup = 16 that is one step too early" if halted and steps == 15 else why
             refuse_unless(
                 halted == halts,
-                f"without exploration a slot with q = {q:g} {'halts' if halted else 'goes on'} after step {steps} of "
-                f"16; {why}",
+                f"without exploration a slot with q = {q:g} {'halts' if halted else 'goes on'}"
+                f" after step {steps} of 16; {why}",
             )
 
 
@@ -99,16 +103,21 @@ def check_one_step(f):
     for exploration in (0.0, 1.0):
         with explained(
             RuntimeError,
-            "with N_sup = 1 there is no m from 2 to 1, and torch.randint fails; draw up to max(N_sup, 2)",
+            "with N_sup = 1 there is no m from 2 to 1, and torch.randint fails; draw up to"
+            " max(N_sup, 2)",
         ):
-            halted_B = f(torch.tensor([-5.0, 5.0]), torch.tensor([1, 1]), 1, fresh(), exploration=exploration)
+            halted_B = f(
+                torch.tensor([-5.0, 5.0]), torch.tensor([1, 1]), 1, fresh(), exploration=exploration
+            )
         refuse_unless(bool(halted_B.all()), "with N_sup = 1 a slot goes on after its only step")
 
 
 def share(f, q: float, steps: int, N_sup: int, exploration: float, seed: int = 0) -> float:
     """Of many slots alike, the share that halts."""
     B = MANY
-    halted_B = f(torch.full((B,), q), torch.full((B,), steps), N_sup, fresh(seed), exploration=exploration)
+    halted_B = f(
+        torch.full((B,), q), torch.full((B,), steps), N_sup, fresh(seed), exploration=exploration
+    )
     return float(halted_B.double().mean())
 
 
@@ -117,14 +126,15 @@ def check_exploration(f):
         halted = share(f, -5.0, steps, 16, 1.0)
         refuse_unless(
             halted == 0,
-            f"{halted:.0%} of the unsure slots halt after step {steps} of 16: exploring only holds back",
+            f"{halted:.0%} of the unsure slots halt after step {steps} of 16: exploring only holds"
+            " back",
         )
     held = [1 - share(f, 5.0, 1, 4, 0.25, seed) for seed in range(4)]
     told = ", ".join(f"{value:.0%}" for value in held)
     refuse_unless(
         any(0.01 < value < 0.99 for value in held),
-        f"with exploration 0.25, {told} of the sure slots go on after step 1, in four calls; either all explore or "
-        "none does: throw a coin for each slot",
+        f"with exploration 0.25, {told} of the sure slots go on after step 1, in four calls; either"
+        " all explore or none does: throw a coin for each slot",
     )
     refuse_unless(
         abs(held[0] - 0.75) > 0.025,
@@ -132,7 +142,8 @@ def check_exploration(f):
     )
     refuse_unless(
         abs(held[0] - 0.25) < 0.025,
-        f"with exploration 0.25, {held[0]:.0%} of the sure slots go on after step 1; a quarter should: m is at least 2",
+        f"with exploration 0.25, {held[0]:.0%} of the sure slots go on after step 1; a quarter"
+        " should: m is at least 2",
     )
     sure_B = torch.ones(5 * MANY)
     default = 1 - float(f(sure_B, sure_B, 16, fresh()).double().mean())
@@ -143,29 +154,39 @@ def check_exploration(f):
 
 
 def check_minimum(f):
-    """All explore. After s steps those halt whose m is at most s: (s - 1) of the N_sup - 1 values."""
+    """All explore.
+
+    After s steps those halt whose m is at most s: (s - 1) of the N_sup - 1 values.
+    """
     for N_sup in (4, 16):
         shares = {steps: share(f, 5.0, steps, N_sup, 1.0) for steps in (2, 3, N_sup - 1)}
-        late = all(abs(halted - (steps - 2) / (N_sup - 1)) < 0.025 for steps, halted in shares.items())
+        late = all(
+            abs(halted - (steps - 2) / (N_sup - 1)) < 0.025 for steps, halted in shares.items()
+        )
         refuse_unless(
             not late,
-            "a slot that explores halts one step late: at least m steps are enough, m itself counts",
+            "a slot that explores halts one step late: at least m steps are enough, m itself"
+            " counts",
         )
         for steps, halted in shares.items():
             right = (steps - 1) / (N_sup - 1)
-            told = f"when all explore, with N_sup = {N_sup}, {halted:.0%} of the sure slots halt after step {steps}"
+            told = (
+                f"when all explore, with N_sup = {N_sup}, {halted:.0%} of the sure slots halt after"
+                f" step {steps}"
+            )
             refuse_unless(
                 halted not in (0.0, 1.0),
                 f"{told}; all have the same m, but each slot should draw its own",
             )
             refuse_unless(
                 abs(halted - right) < 0.025,
-                f"{told}, and {right:.0%} is right: m is one of {N_sup - 1} values, 2 to {N_sup}, both included",
+                f"{told}, and {right:.0%} is right: m is one of {N_sup - 1} values, 2 to {N_sup},"
+                " both included",
             )
 
 
 def check_two_draws(f):
-    """Who explores says nothing about m: a quarter explores, and of these all with m up to 8 halt."""
+    """Who explores says nothing about m: a quarter explores; of these, all with m <= 8 halt."""
     halted, right = share(f, 5.0, 8, 16, 0.25), 0.75 + 0.25 * 7 / 15
     refuse_unless(
         abs(halted - right) < 0.025,
@@ -195,7 +216,9 @@ def confident(q_B, steps_B, N_sup, generator, exploration, low=2, high=None, per
     """Rules 1 and 2, with another range of m, or one m for all."""
     B = len(q_B)
     explore_B = torch.rand(B, generator=generator) < exploration
-    m_B = torch.randint(low, (N_sup if high is None else high) + 1, (B if per_slot else 1,), generator=generator)
+    m_B = torch.randint(
+        low, (N_sup if high is None else high) + 1, (B if per_slot else 1,), generator=generator
+    )
     return (q_B > 0) & (steps_B >= torch.where(explore_B, m_B, 0))
 
 
@@ -236,7 +259,9 @@ def coin_for_the_batch(q_B, steps_B, N_sup, generator, exploration=0.1):
 
 
 def coin_turned(q_B, steps_B, N_sup, generator, exploration=0.1):
-    return halting.halt_by_q(q_B, steps_B, N_sup, generator, 1 - exploration if 0 < exploration < 1 else exploration)
+    return halting.halt_by_q(
+        q_B, steps_B, N_sup, generator, 1 - exploration if 0 < exploration < 1 else exploration
+    )
 
 
 def m_from_one(q_B, steps_B, N_sup, generator, exploration=0.1):
@@ -244,11 +269,15 @@ def m_from_one(q_B, steps_B, N_sup, generator, exploration=0.1):
 
 
 def m_below_the_end(q_B, steps_B, N_sup, generator, exploration=0.1):
-    return confident(q_B, steps_B, N_sup, generator, exploration, high=max(N_sup - 1, 2)) | (steps_B >= N_sup)
+    return confident(q_B, steps_B, N_sup, generator, exploration, high=max(N_sup - 1, 2)) | (
+        steps_B >= N_sup
+    )
 
 
 def m_for_the_batch(q_B, steps_B, N_sup, generator, exploration=0.1):
-    return confident(q_B, steps_B, N_sup, generator, exploration, per_slot=False) | (steps_B >= N_sup)
+    return confident(q_B, steps_B, N_sup, generator, exploration, per_slot=False) | (
+        steps_B >= N_sup
+    )
 
 
 def later_than_m(q_B, steps_B, N_sup, generator, exploration=0.1):
@@ -305,11 +334,19 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Write rule 1 and rule 3 first: `(q_B > 0) | (steps_B >= N_sup)`. Rule 2 narrows the first half only.",
-        "`torch.rand(B, generator=generator) < exploration` says who explores. `torch.randint(2, N_sup + 1, (B,), "
-        "generator=generator)` draws m; its upper end is left out, and its range must not be empty.",
-        "`least_B = torch.where(explore_B, m_B, 0)`, and then `(q_B > 0) & (steps_B >= least_B) | (steps_B >= N_sup)`. "
-        "For N_sup = 1 let m be drawn up to max(N_sup, 2).",
+        (
+            "Write rule 1 and rule 3 first: `(q_B > 0) | (steps_B >= N_sup)`. Rule 2 narrows the"
+            " first half only."
+        ),
+        (
+            "`torch.rand(B, generator=generator) < exploration` says who explores."
+            " `torch.randint(2, N_sup + 1, (B,), generator=generator)` draws m; its upper end is"
+            " left out, and its range must not be empty."
+        ),
+        (
+            "`least_B = torch.where(explore_B, m_B, 0)`, and then `(q_B > 0) & (steps_B >= least_B)"
+            " | (steps_B >= N_sup)`. For N_sup = 1 let m be drawn up to max(N_sup, 2)."
+        ),
     ),
     stub=halt_by_q,
     package=halting.halt_by_q,

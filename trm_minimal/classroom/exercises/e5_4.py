@@ -11,10 +11,11 @@ from trm_minimal.classroom.watched import refuse_unless
 from trm_minimal.ema import EMA
 
 STATEMENT = """
-Write `ema_update(shadow, model, decay)`. Both are modules with the same parameters, in the same order. It changes every
-parameter of `shadow`, in place, to `decay` times what it was plus `1 - decay` times the model's. It leaves the model as
-it is. No gradient may flow: call it a thousand times, and the shadow's numbers must still be plain numbers, with no
-graph behind them. `module.parameters()` goes through the parameters, and `with torch.no_grad():` switches gradients
+Write `ema_update(shadow, model, decay)`. Both are modules with the same parameters, in the same
+order. It changes every parameter of `shadow`, in place, to `decay` times what it was plus `1 -
+decay` times the model's. It leaves the model as it is. No gradient may flow: call it a thousand
+times, and the shadow's numbers must still be plain numbers, with no graph behind them.
+`module.parameters()` goes through the parameters, and `with torch.no_grad():` switches gradients
 off.
 """
 
@@ -38,7 +39,9 @@ def two_nets() -> tuple[nn.Module, nn.Module]:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        shadow, model = (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, bias=False)).double() for _ in range(2))
+        shadow, model = (
+            nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, bias=False)).double() for _ in range(2)
+        )
     model[1].requires_grad_(False)
     return shadow.requires_grad_(False), model
 
@@ -90,14 +93,18 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
     same_now = torch.isclose(now, old)
     refuse_unless(
         not same_now.all(),
-        "the shadow has not changed at all; a new tensor under an old name leaves the parameter as it was",
+        "the shadow has not changed at all; a new tensor under an old name leaves the parameter as"
+        " it was",
     )
     refuse_unless(
         not same_now.any(),
         f"{int(same_now.sum())} of {len(now)} numbers stay as they were; go through all",
     )
     change = (now - old) / (weight - old)
-    told = f"with decay {decay} a number goes from {old[0]:.2f} to {now[0]:.2f}, where the model has {weight[0]:.2f}"
+    told = (
+        f"with decay {decay} a number goes from {old[0]:.2f} to {now[0]:.2f}, where the model has"
+        f" {weight[0]:.2f}"
+    )
     refuse_unless(not close(now, weight), f"{told}: it is copied, not averaged")
     refuse_unless(
         not close(change, torch.full_like(change, decay)),
@@ -114,10 +121,15 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
 
 
 def check_graph(f, shadow: nn.Module, model: nn.Module):
-    odd = [weight for weight in shadow.parameters() if weight.requires_grad or weight.grad_fn is not None]
+    odd = [
+        weight
+        for weight in shadow.parameters()
+        if weight.requires_grad or weight.grad_fn is not None
+    ]
     refuse_unless(
         not odd,
-        "the shadow keeps a graph of how it was computed, which grows with every update; switch gradients off",
+        "the shadow keeps a graph of how it was computed, which grows with every update; switch"
+        " gradients off",
     )
     trainable, model = two_nets()
     f(trainable.requires_grad_(True), model, 0.9)  # an error here is told as it is
@@ -208,9 +220,14 @@ EXERCISE = Code(
     statement=STATEMENT,
     hints=(
         "`zip(shadow.parameters(), model.parameters())` gives the pairs.",
-        "`old = ...` only gives a new tensor an old name. Methods with an underscore, as `mul_`, `add_` and `copy_`, "
-        "change the numbers themselves.",
-        "Inside `with torch.no_grad():`, `old.mul_(decay).add_(new, alpha=1 - decay)` for each pair.",
+        (
+            "`old = ...` only gives a new tensor an old name. Methods with an underscore, as"
+            " `mul_`, `add_` and `copy_`, change the numbers themselves."
+        ),
+        (
+            "Inside `with torch.no_grad():`, `old.mul_(decay).add_(new, alpha=1 - decay)` for each"
+            " pair."
+        ),
     ),
     stub=ema_update,
     package=reference(),

@@ -7,14 +7,14 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
-Write `amp_step(model, optimizer, scaler, loss, clip)`, one update in mixed precision. It multiplies the loss by the
-scale and goes backward; makes the gradients their true size again; shortens the whole gradient to the length `clip`
-if it is longer; lets the scaler step, which leaves the step out after an overflow; lets the scaler adjust its scale;
-and clears the gradients. It returns nothing.
+Write `amp_step(model, optimizer, scaler, loss, clip)`, one update in mixed precision. It multiplies
+the loss by the scale and goes backward; makes the gradients their true size again; shortens the
+whole gradient to the length `clip` if it is longer; lets the scaler step, which leaves the step out
+after an overflow; lets the scaler adjust its scale; and clears the gradients. It returns nothing.
 
 You need, by the alphabet, `nn.utils.clip_grad_norm_(parameters, clip)`, `scaler.scale(loss)`,
-`scaler.step(optimizer)`, `scaler.unscale_(optimizer)` and `scaler.update()`. A scaler that is switched
-off, as for float32, takes the same calls and changes nothing.
+`scaler.step(optimizer)`, `scaler.unscale_(optimizer)` and `scaler.update()`. A scaler that is
+switched off, as for float32, takes the same calls and changes nothing.
 """
 SCALE = 1024.0
 
@@ -59,7 +59,8 @@ class Watched(torch.amp.GradScaler):
             self.note("unscale_")
             refuse_unless(
                 self.tape[-1][1] is not None,
-                "the gradients are gone when unscale_ asks for them; clear them last, after the update",
+                "the gradients are gone when unscale_ asks for them; clear them last, after the"
+                " update",
             )
         super().unscale_(optimizer)
 
@@ -73,7 +74,8 @@ class Watched(torch.amp.GradScaler):
 
     def update(self, new_scale=None):
         self.note("update")
-        if "step" in [what for what, _ in self.tape]:  # else it is refused, once all calls are known
+        # else it is refused, once all calls are known
+        if "step" in [what for what, _ in self.tape]:
             super().update(new_scale)
 
 
@@ -85,7 +87,8 @@ class WatchedSGD(torch.optim.SGD):
     def step(self, closure=None):
         refuse_unless(
             self.scaler.stepping,
-            "it calls optimizer.step() itself, and an overflow would go straight into the weights; ask the scaler",
+            "it calls optimizer.step() itself, and an overflow would go straight into the weights;"
+            " ask the scaler",
         )
         return super().step(closure)
 
@@ -139,17 +142,20 @@ def check_calls(f, clip):
     refuse_unless("step" in calls, "it never lets the scaler step, so the weights stay as they are")
     refuse_unless(
         "update" not in calls[: calls.index("step")],
-        "scaler.update() comes before scaler.step(): the scale is adjusted when the step has been tried",
+        "scaler.update() comes before scaler.step(): the scale is adjusted when the step has been"
+        " tried",
     )
     grown = at["step"].norm() / true.norm()
     refuse_unless(
         "unscale_" in calls,
-        f"without unscale_ the clipping sees gradients that are {SCALE:,.0f} times too long: it shortens every one",
+        f"without unscale_ the clipping sees gradients that are {SCALE:,.0f} times too long: it"
+        " shortens every one",
     )
     early = at["unscale_"].norm()
     refuse_unless(
         early > 2 * clip or early < 0.9 * clip,
-        f"the gradient already has the length {early:.2f} when unscale_ divides it by {SCALE:,.0f}; divide, then clip",
+        f"the gradient already has the length {early:.2f} when unscale_ divides it by {SCALE:,.0f};"
+        " divide, then clip",
     )
     length = at["step"].norm()
     refuse_unless(
@@ -163,7 +169,8 @@ def check_calls(f, clip):
     )
     refuse_unless(
         abs(length - clip) < 0.01 * clip,
-        f"with clip = {clip} the gradient goes into the step with the length {length:.2f} ({grown:.3f} of its own)",
+        f"with clip = {clip} the gradient goes into the step with the length {length:.2f}"
+        f" ({grown:.3f} of its own)",
     )
     refuse_unless(
         "update" in calls,
@@ -188,7 +195,8 @@ def check_short(f):
     length = dict(scaler.tape)["step"].norm()
     refuse_unless(
         length < 900,
-        f"a gradient shorter than clip = 1,000 is lengthened to {length:,.0f}; only a longer one is changed",
+        f"a gradient shorter than clip = 1,000 is lengthened to {length:,.0f}; only a longer one is"
+        " changed",
     )
 
 
@@ -201,7 +209,9 @@ def check_overflow(f):
         "after an overflow it leaves out scaler.step by itself; call it always, since the scaler "
         "knows best when to skip",
     )
-    refuse_unless(torch.equal(numbers(model), before), "after an overflow the weights must stay as they are")
+    refuse_unless(
+        torch.equal(numbers(model), before), "after an overflow the weights must stay as they are"
+    )
     halved = scaler.get_scale() == SCALE / 2
     refuse_unless(
         halved,
@@ -355,9 +365,15 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Six lines, in the order of the statement. `scaler.scale(loss)` is a loss: it has `.backward()`.",
-        "After `backward` every gradient is `scale` times too long. Clipping must see true lengths, so `unscale_` "
-        "comes first. The scaler remembers that it has unscaled, and `step` does not do it twice.",
+        (
+            "Six lines, in the order of the statement. `scaler.scale(loss)` is a loss: it has"
+            " `.backward()`."
+        ),
+        (
+            "After `backward` every gradient is `scale` times too long. Clipping must see true"
+            " lengths, so `unscale_` comes first. The scaler remembers that it has unscaled, and"
+            " `step` does not do it twice."
+        ),
         "scale and backward, unscale_, clip_grad_norm_, step, update, zero_grad.",
     ),
     stub=amp_step,

@@ -11,12 +11,14 @@ from trm_minimal.classroom.watched import refuse_unless
 from trm_minimal.tasks import Puzzles, maze
 
 STATEMENT = """
-A colleague makes eight mazes of each: four turns of the maze, and four turns of its mirror image. The labels are turned
-along. Every turned label is a shortest path, and the check of the file format is happy. But the rule that chose among
-the shortest paths did not turn. Mend `eightfold`, so that the labels of all copies follow the one rule.
+A colleague makes eight mazes of each: four turns of the maze, and four turns of its mirror image.
+The labels are turned along. Every turned label is a shortest path, and the check of the file format
+is happy. But the rule that chose among the shortest paths did not turn. Mend `eightfold`, so that
+the labels of all copies follow the one rule.
 
-It returns `(inputs, labels)`, both of them [8 N, L], row by row the maze and its label. The order of the rows is free.
-`maze.labels(inputs_NL)` returns (labels by the rule, whether the shortest path is the only one).
+It returns `(inputs, labels)`, both of them [8 N, L], row by row the maze and its label. The order
+of the rows is free. `maze.labels(inputs_NL)` returns (labels by the rule, whether the shortest path
+is the only one).
 """
 
 
@@ -41,7 +43,10 @@ def mazes(size: int, count: int, seed: int) -> Puzzles:
     """Mazes with several shortest paths, no two of them equal."""
     generator = torch.Generator().manual_seed(seed)
     pairs = [maze.noise_maze(size, generator, min_path=size) for _ in range(count)]
-    tokens = [[[maze.SYMBOLS.index(symbol) for symbol in text] for text in texts] for texts in zip(*pairs, strict=True)]
+    tokens = [
+        [[maze.SYMBOLS.index(symbol) for symbol in text] for text in texts]
+        for texts in zip(*pairs, strict=True)
+    ]
     return Puzzles(*torch.tensor(tokens, dtype=torch.uint8))
 
 
@@ -73,7 +78,8 @@ def check_copies(f, puzzles: Puzzles):
     missing = Counter(rows(expected.inputs_NL)) - Counter(rows(inputs_NL))
     refuse_unless(
         not missing,
-        f"{missing.total()} of the {shape[0]} turned and mirrored mazes are not there; others come too often",
+        f"{missing.total()} of the {shape[0]} turned and mirrored mazes are not there; others come"
+        " too often",
     )
     unmarked_NL = torch.where(labels_NL == maze.PATH, maze.SPACE, labels_NL)
     foreign = int((unmarked_NL != inputs_NL).any(1).sum())
@@ -93,7 +99,9 @@ def check_copies(f, puzzles: Puzzles):
         not broken,
         f"some labels follow the rule, but {broken} of {shape[0]} do not; give all of them to it",
     )
-    refuse_unless(labels_NL.dtype == torch.uint8, f"the labels come out as {labels_NL.dtype}; uint8 went in")
+    refuse_unless(
+        labels_NL.dtype == torch.uint8, f"the labels come out as {labels_NL.dtype}; uint8 went in"
+    )
 
 
 def turned(tokens_NL: Tensor) -> Tensor:
@@ -111,7 +119,9 @@ def labels_stay(inputs_NL, labels_NL):
 
 def no_mirror(inputs_NL, labels_NL):
     size = int(inputs_NL.shape[1] ** 0.5)
-    copies = torch.cat([inputs_NL.view(-1, size, size).rot90(k, (1, 2)).flatten(1) for k in range(4)])
+    copies = torch.cat(
+        [inputs_NL.view(-1, size, size).rot90(k, (1, 2)).flatten(1) for k in range(4)]
+    )
     return copies, maze.labels(copies)[0]
 
 
@@ -153,7 +163,10 @@ EXERCISE = Code(
     statement=STATEMENT,
     hints=(
         "The mazes are turned rightly. Which line makes the labels, and from what?",
-        "A label made by the rule depends on the maze as it lies. So turn first, then apply the rule.",
+        (
+            "A label made by the rule depends on the maze as it lies. So turn first, then apply the"
+            " rule."
+        ),
         "Turn the inputs only, and return `inputs, maze.labels(inputs)[0]`.",
     ),
     stub=eightfold,

@@ -7,9 +7,10 @@ from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.lab.records import score
 
 STATEMENT = """
-Write `interval(successes, n, z=1.96)`: Wilson's interval of a share, as the pair (low, high). `successes` of `n`
-puzzles were solved; so p is `successes / n`. Use the formulas above, with whatever `z` is given. Plain Python numbers
-and `math.sqrt` are all you need. The rest of this notebook draws its bars with your function.
+Write `interval(successes, n, z=1.96)`: Wilson's interval of a share, as the pair (low, high).
+`successes` of `n` puzzles were solved; so p is `successes / n`. Use the formulas above, with
+whatever `z` is given. Plain Python numbers and `math.sqrt` are all you need. The rest of this
+notebook draws its bars with your function.
 """
 
 
@@ -48,12 +49,15 @@ def check_case(f, successes, n, z):
     pair = isinstance(got, (tuple, list)) and len(got) == 2
     refuse_unless(pair, f"it returns {shown(got)}; a pair (low, high) is wanted")
     told = f"{here}: it says {got[0]:.3f} to {got[1]:.3f}"
-    refuse_unless(not close(got, right[::-1]) or got[0] == got[1], f"{told}: the two ends are exchanged")
+    refuse_unless(
+        not close(got, right[::-1]) or got[0] == got[1], f"{told}: the two ends are exchanged"
+    )
     p = successes / n
     plain = z * math.sqrt(p * (1 - p) / n)
     refuse_unless(
         not close(got, (p - plain, p + plain)),
-        f"{told}. That is the plain interval around p; it has no width where all are solved. Wilson's is wanted",
+        f"{told}. That is the plain interval around p; it has no width where all are solved."
+        " Wilson's is wanted",
     )
     middle, half = (right[0] + right[1]) / 2, (right[1] - right[0]) / 2
     refuse_unless(
@@ -74,7 +78,10 @@ def check_case(f, successes, n, z):
         not close(got, (middle - rough, middle + rough)) and not close(got, clipped(middle, rough)),
         f"{told}: far too wide. Under the root the second term has n squared below the line",
     )
-    rounded = all(abs(mine - exact) < 6e-3 and round(mine, 6) == mine for mine, exact in zip(got, right, strict=True))
+    rounded = all(
+        abs(mine - exact) < 6e-3 and round(mine, 6) == mine
+        for mine, exact in zip(got, right, strict=True)
+    )
     refuse_unless(
         close(got, right) or not rounded,
         f"{here}: it says {got[0]} to {got[1]}, which is rounded; return the numbers as they come",

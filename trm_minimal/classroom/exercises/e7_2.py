@@ -6,10 +6,11 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
-A colleague sorts puzzles into bins of a number (givens, or rating) and counts in each bin how many are solved. On the
-hard puzzles her function reports a splendid score for the very net that has just failed above. Find the bug and mend
-it. What should come out: for each bin `(least, most)`, both ends included, the pair (puzzles with **every** cell right,
-puzzles in the bin), as plain ints. It must hold for boards of any size, mazes of 900 cells too.
+A colleague sorts puzzles into bins of a number (givens, or rating) and counts in each bin how many
+are solved. On the hard puzzles her function reports a splendid score for the very net that has just
+failed above. Find the bug and mend it. What should come out: for each bin `(least, most)`, both
+ends included, the pair (puzzles with **every** cell right, puzzles in the bin), as plain ints. It
+must hold for boards of any size, mazes of 900 cells too.
 """
 
 
@@ -62,7 +63,9 @@ def probe(f):
 def check_one(f, cells, wrong, fault):
     """One puzzle in one bin, and not solved."""
     found = f(*boards(cells, [wrong]), torch.tensor([25]), [(20, 30)])
-    refuse_unless(found is not None, "it returns nothing; it should return a list with a pair for each bin")
+    refuse_unless(
+        found is not None, "it returns nothing; it should return a list with a pair for each bin"
+    )
     solved = found[0][0]
     told = f"one board of {cells:,} cells, {wrong} of them wrong: it says {solved} of 1 solved"
     refuse_unless(solved <= 1, f"{told}; those are cells, and whole puzzles are wanted")
@@ -90,7 +93,9 @@ def check_bins(f, cells, mistakes):
     refuse_unless(len(found) == len(bins), f"{len(bins)} bins go in, {len(found)} pairs come out")
     for (least, most), (solved, count), (truly, there) in zip(bins, found, right, strict=True):
         here = f"boards of {cells} cells, bin {least} to {most}"
-        inside = [wrong for wrong, value in zip(mistakes, values, strict=True) if least <= value <= most]
+        inside = [
+            wrong for wrong, value in zip(mistakes, values, strict=True) if least <= value <= most
+        ]
         told = f"{here}: its {there} puzzles have {inside} wrong cells. It says {solved} of {count}"
         refuse_unless(solved == solved, f"{here}: nan; an empty bin is (0, 0)")
         refuse_unless(count != len(mistakes), f"{told}: it counts the puzzles of all bins in each")
@@ -106,7 +111,8 @@ def check_bins(f, cells, mistakes):
         cells_right = sum(1 - wrong / cells for wrong in inside)
         refuse_unless(
             solved == truly or not cells_right - 1 < solved <= cells_right,
-            f"{told}: it adds up shares of cells; three puzzles that are one third right are no puzzle solved",
+            f"{told}: it adds up shares of cells; three puzzles that are one third right are no"
+            " puzzle solved",
         )
         refuse_unless(solved == truly, f"{told}; {truly} of {there} is right")
 
@@ -116,7 +122,9 @@ def bins_of(values_N, bins):
 
 
 def whole(right_N, values_N, bins):
-    return [(int(right_N[inside_N].sum()), int(inside_N.sum())) for inside_N in bins_of(values_N, bins)]
+    return [
+        (int(right_N[inside_N].sum()), int(inside_N.sum())) for inside_N in bins_of(values_N, bins)
+    ]
 
 
 def shares_added(tokens_NL, labels_NL, values_N, bins):
@@ -151,13 +159,19 @@ def all_in_each(tokens_NL, labels_NL, values_N, bins):
 
 
 def a_share(tokens_NL, labels_NL, values_N, bins):
-    return [(solved / max(count, 1), count) for solved, count in mended(tokens_NL, labels_NL, values_N, bins)]
+    return [
+        (solved / max(count, 1), count)
+        for solved, count in mended(tokens_NL, labels_NL, values_N, bins)
+    ]
 
 
 def empty_is_nan(tokens_NL, labels_NL, values_N, bins):
     right_N = (tokens_NL == labels_NL).all(1).double()
     within = bins_of(values_N, bins)
-    return [(float(right_N[inside_N].mean()) * int(inside_N.sum()), int(inside_N.sum())) for inside_N in within]
+    return [
+        (float(right_N[inside_N].mean()) * int(inside_N.sum()), int(inside_N.sum()))
+        for inside_N in within
+    ]
 
 
 def sums_compared(tokens_NL, labels_NL, values_N, bins):
@@ -176,9 +190,15 @@ EXERCISE = Code(
     difficulty=1,
     statement=STATEMENT,
     hints=(
-        "Hand it one board with half of the cells wrong, and one with a single wrong cell. What does it count?",
+        (
+            "Hand it one board with half of the cells wrong, and one with a single wrong cell. What"
+            " does it count?"
+        ),
         "`round` turns every share above one half into 1.",
-        "Exact is a question about all cells of a puzzle: `(tokens_NL == labels_NL).all(1)`. Count where it is true.",
+        (
+            "Exact is a question about all cells of a puzzle: `(tokens_NL == labels_NL).all(1)`."
+            " Count where it is true."
+        ),
     ),
     stub=exact_by_bin,
     package=mended,

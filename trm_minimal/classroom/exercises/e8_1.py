@@ -6,10 +6,11 @@ from trm_minimal.schedules import Depth
 from trm_minimal.show.trace import Trace
 
 STATEMENT = """
-Write `position(k, n, T)`: where in a run moment k stands, as the four values `(step, round, call, state)`. Steps,
-rounds and calls count from 1. A supervision step has T rounds; a round has n + 1 calls: the first n renew `"z"`, the
-last one renews `"y"`. Moment k is the one after the k-th call. Moment 0, before any call, is `(0, 0, 0, "")`. Whole
-numbers are enough: `divmod(a, b)` gives quotient and remainder. The survey below uses your function.
+Write `position(k, n, T)`: where in a run moment k stands, as the four values `(step, round, call,
+state)`. Steps, rounds and calls count from 1. A supervision step has T rounds; a round has n + 1
+calls: the first n renew `"z"`, the last one renews `"y"`. Moment k is the one after the k-th call.
+Moment 0, before any call, is `(0, 0, 0, "")`. Whole numbers are enough: `divmod(a, b)` gives
+quotient and remainder. The survey below uses your function.
 """
 
 
@@ -39,7 +40,9 @@ def probe(f):
     right = reference()
     for n, T in ((2, 2), (6, 3), (4, 1), (1, 2)):
         for k in range(1, 2 * T * (n + 1) + 2):
-            check_moment(f(k, n, T), tuple(right(k, n, T)), f"moment {k} with n = {n} and T = {T}", n, T)
+            check_moment(
+                f(k, n, T), tuple(right(k, n, T)), f"moment {k} with n = {n} and T = {T}", n, T
+            )
     check_moment(
         f(1001, 1000, 2),
         tuple(right(1001, 1000, 2)),
@@ -55,7 +58,9 @@ def probe(f):
 
 
 def check_moment(got, right, here: str, n: int, T: int):
-    refuse_unless(got is not None, 'it returns nothing; it should return (step, round, call, "z" or "y")')
+    refuse_unless(
+        got is not None, 'it returns nothing; it should return (step, round, call, "z" or "y")'
+    )
     refuse_unless(
         isinstance(got, (tuple, list)) and len(got) == 4,
         f"it returns {shown(got)}; four values are wanted: {right}",
@@ -73,7 +78,9 @@ def check_moment(got, right, here: str, n: int, T: int):
         round == right[1],
         f"{wanted}. Look at the round: it runs from 1 to T = {T} and then begins anew",
     )
-    refuse_unless(step == right[0], f"{wanted}. Look at the step: it ends after T rounds of n + 1 calls each")
+    refuse_unless(
+        step == right[0], f"{wanted}. Look at the step: it ends after T rounds of n + 1 calls each"
+    )
     refuse_unless(state == right[3], f"{wanted}. Which state does this call renew?")
 
 
@@ -115,10 +122,18 @@ EXERCISE = Code(
     difficulty=1,
     statement=STATEMENT,
     hints=(
-        "Count the k - 1 calls *before* call k: how many whole rounds are they, and how many calls are left over?",
-        "`rounds, call = divmod(k - 1, n + 1)`. How many whole supervision steps are `rounds` rounds?",
-        'The step is `rounds // T + 1`, the round `rounds % T + 1`, the call `call + 1`; it renews "y" if `call == n`. '
-        "Treat k = 0 apart.",
+        (
+            "Count the k - 1 calls *before* call k: how many whole rounds are they, and how many"
+            " calls are left over?"
+        ),
+        (
+            "`rounds, call = divmod(k - 1, n + 1)`. How many whole supervision steps are `rounds`"
+            " rounds?"
+        ),
+        (
+            "The step is `rounds // T + 1`, the round `rounds % T + 1`, the call `call + 1`; it"
+            ' renews "y" if `call == n`. Treat k = 0 apart.'
+        ),
     ),
     stub=position,
     package=reference(),

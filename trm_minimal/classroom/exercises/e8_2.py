@@ -7,10 +7,11 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import refuse_unless, shown
 
 STATEMENT = """
-Write `settle_time(tokens_KNL)`. It gets the decoded answers of a whole run: K moments, N puzzles, L cells, as numbers
-of type uint8. It returns a tensor `[N, L]` of whole numbers (`torch.long`): for each cell the first moment from which
-on its token never changes again. A cell that always holds the same token settles in moment 0; one that changes in the
-very last moment settles there. It need not be *right*: a cell can settle on a wrong token.
+Write `settle_time(tokens_KNL)`. It gets the decoded answers of a whole run: K moments, N puzzles, L
+cells, as numbers of type uint8. It returns a tensor `[N, L]` of whole numbers (`torch.long`): for
+each cell the first moment from which on its token never changes again. A cell that always holds the
+same token settles in moment 0; one that changes in the very last moment settles there. It need not
+be *right*: a cell can settle on a wrong token.
 """
 
 
@@ -49,7 +50,8 @@ def probe(f):
         got, right = shaped(f(tokens_KNL), shape[1:]), reference()(tokens_KNL)
         refuse_unless(
             torch.equal(got, right),
-            f"with {shape[0]} moments of {shape[1]} puzzles another time comes out than the right one",
+            f"with {shape[0]} moments of {shape[1]} puzzles another time comes out than the"
+            " right one",
         )
 
 
@@ -67,13 +69,22 @@ def shaped(got, shape) -> Tensor:
 
 
 def check_cell(cell, time: int, right: int):
-    here = f"a cell holds {cell}, moment by moment, and you say that it settles in moment {time}; {right} is right"
+    here = (
+        f"a cell holds {cell}, moment by moment, and you say that it settles in moment {time};"
+        f" {right} is right"
+    )
     changes = [k for k in range(1, 5) if cell[k] != cell[k - 1]]
     final = [k for k in range(5) if cell[k] == cell[-1]]
-    refuse_unless(time == right or changes, f"{here}: it never changes, so it is settled from the start")
-    refuse_unless(time != right - 1, f"{here}: one too early, it still changes from there to the next moment")
+    refuse_unless(
+        time == right or changes, f"{here}: it never changes, so it is settled from the start"
+    )
+    refuse_unless(
+        time != right - 1, f"{here}: one too early, it still changes from there to the next moment"
+    )
     first = final[0] != right and time == final[0]
-    refuse_unless(not first, f"{here}: there it has its last token for the first time, but it loses it again")
+    refuse_unless(
+        not first, f"{here}: there it has its last token for the first time, but it loses it again"
+    )
     often = len(changes) != right and time == len(changes)
     refuse_unless(not often, f"{here}: that is how often it changes, not when")
     refuse_unless(time == right, here)
@@ -117,10 +128,18 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "Compare every moment with the last one: `tokens_KNL != tokens_KNL[-1]`. When is that true for the last time?",
-        "A cell settles one moment after the last one in which it differs from the end; if it never does, in moment 0.",
-        "Give moment k the number k + 1, as `torch.arange(1, K + 1).view(-1, 1, 1)`; multiply by the comparison, and "
-        "take the largest over moments: `.amax(0)`.",
+        (
+            "Compare every moment with the last one: `tokens_KNL != tokens_KNL[-1]`. When is that"
+            " true for the last time?"
+        ),
+        (
+            "A cell settles one moment after the last one in which it differs from the end; if it"
+            " never does, in moment 0."
+        ),
+        (
+            "Give moment k the number k + 1, as `torch.arange(1, K + 1).view(-1, 1, 1)`; multiply"
+            " by the comparison, and take the largest over moments: `.amax(0)`."
+        ),
     ),
     stub=settle_time,
     package=reference(),

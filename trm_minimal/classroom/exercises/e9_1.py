@@ -11,14 +11,16 @@ from trm_minimal.lab.studies import compare
 from trm_minimal.lab.studies.compare import Difference
 
 STATEMENT = """
-Write `paired(ours, theirs)`. Both are dictionaries from a seed to a score. For each seed that *both* have, take ours
-minus theirs. Return `Difference(mean, low, high, n)`: the mean of these n differences and its 95 % interval,
+Write `paired(ours, theirs)`. Both are dictionaries from a seed to a score. For each seed that
+*both* have, take ours minus theirs. Return `Difference(mean, low, high, n)`: the mean of these n
+differences and its 95 % interval,
 
 $$\\bar d \\pm t_{n-1} \\, s / \\sqrt{n} ,$$
 
-with $s$ their standard deviation (`stdev`, which divides by $n - 1$) and $t_{n-1}$ Student's quantile,
-`t.ppf(0.975, n - 1)`. Two values are no spread at all if there is only one: with fewer than two pairs the interval is
-endless, from `-math.inf` to `math.inf`. With no pair at all the mean is `math.nan`.
+with $s$ their standard deviation (`stdev`, which divides by $n - 1$) and $t_{n-1}$ Student's
+quantile, `t.ppf(0.975, n - 1)`. Two values are no spread at all if there is only one: with fewer
+than two pairs the interval is endless, from `-math.inf` to `math.inf`. With no pair at all the mean
+is `math.nan`.
 """
 OURS = {0: 0.62, 1: 0.71, 2: 0.86, 5: 0.40}
 THEIRS = {2: 0.71, 1: 0.53, 0: 0.50, 7: 0.99}
@@ -55,7 +57,8 @@ def probe(f):
         )
         refuse_unless(
             (low, high) == (-math.inf, math.inf),
-            f"from {n} pairs it claims the interval {low:g} to {high:g}; fewer than two pairs claim nothing: endless",
+            f"from {n} pairs it claims the interval {low:g} to {high:g}; fewer than two pairs claim"
+            " nothing: endless",
         )
         right = math.isnan(value) if n == 0 else math.isclose(value, 0.1)
         refuse_unless(right, f"with {n} pairs the mean is {value:g}")
@@ -70,7 +73,10 @@ def check_pairs(f, ours, theirs):
         not math.isclose(found, -value),
         f"the mean is {found:.3f}: the sign is turned; ours minus theirs",
     )
-    told = f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs with the mean {found:.3f}"
+    told = (
+        f"of seeds {list(ours)} and {list(theirs)} it makes {count:g} pairs with the mean"
+        f" {found:.3f}"
+    )
     refuse_unless(
         count == n and math.isclose(found, value, abs_tol=1e-9),
         f"{told}; {n} pairs with {value:.3f} are right: only a seed that both have is a pair",
@@ -82,14 +88,22 @@ def check_pairs(f, ours, theirs):
     )
     both = [stdev(list(of[seed] for seed in seeds)) for of in (ours, theirs)]
     mistakes = {
-        "1.96 is the quantile for very many seeds; Student's is larger": NormalDist().inv_cdf(0.975) * s / n**0.5,
-        "0.95 leaves 5 % above, and another 5 % below; 0.975 leaves 5 % in all": float(t.ppf(0.95, n - 1)) * s / n**0.5,
+        "1.96 is the quantile for very many seeds; Student's is larger": (
+            NormalDist().inv_cdf(0.975) * s / n**0.5
+        ),
+        "0.95 leaves 5 % above, and another 5 % below; 0.975 leaves 5 % in all": (
+            float(t.ppf(0.95, n - 1)) * s / n**0.5
+        ),
         "n differences have n - 1 degrees of freedom": float(t.ppf(0.975, n)) * s / n**0.5,
-        "that is the spread of a single difference; of a mean it is smaller by the root of n": quantile * s,
-        "pstdev divides by n, and so is too small for a few seeds": quantile * pstdev(gaps) / n**0.5,
-        "it is what unpaired seeds would give; the spread wanted is that of the differences": quantile
-        * math.hypot(*both)
-        / n**0.5,
+        "that is the spread of a single difference; of a mean it is smaller by the root of n": (
+            quantile * s
+        ),
+        "pstdev divides by n, and so is too small for a few seeds": (
+            quantile * pstdev(gaps) / n**0.5
+        ),
+        "it is what unpaired seeds would give; the spread wanted is that of the differences": (
+            quantile * math.hypot(*both) / n**0.5
+        ),
     }
     right = quantile * s / n**0.5
     said = f"around {value:.3f} it claims plus or minus {half:.3f}, where {right:.3f} is right"
@@ -179,9 +193,15 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "`ours.keys() & theirs.keys()` are the seeds that both have. The order of the dictionaries means nothing.",
+        (
+            "`ours.keys() & theirs.keys()` are the seeds that both have. The order of the"
+            " dictionaries means nothing."
+        ),
         "Three cases: no pair, one pair, more. The first two need no formula.",
-        "`half = t.ppf(0.975, n - 1) * stdev(gaps) / math.sqrt(n)`, and the ends are the mean minus and plus `half`.",
+        (
+            "`half = t.ppf(0.975, n - 1) * stdev(gaps) / math.sqrt(n)`, and the ends are the mean"
+            " minus and plus `half`."
+        ),
     ),
     stub=paired,
     package=compare.paired,
@@ -200,6 +220,8 @@ EXERCISE = Code(
         no_score_of_zero: "of seeds [0, 1, 2] and [0, 1, 2] it makes 2 pairs",
         plain_tuple: "with mean, low, high and n",
     },
-    names="import math\nfrom statistics import mean, stdev\n\nfrom scipy.stats import t\n\n"
-    "from trm_minimal.lab.studies.compare import Difference",
+    names=(
+        "import math\nfrom statistics import mean, stdev\n\nfrom scipy.stats import t\n\n"
+        "from trm_minimal.lab.studies.compare import Difference"
+    ),
 )

@@ -7,16 +7,16 @@ from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.lab.studies import compare
 
 STATEMENT = """
-Write `at_calls(record, calls, which="ema")`: the validation accuracy that a recorded run had reached when each slot had
-made `calls` calls of the net. Three entries of the record are needed:
+Write `at_calls(record, calls, which="ema")`: the validation accuracy that a recorded run had
+reached when each slot had made `calls` calls of the net. Three entries of the record are needed:
 
-- `record["recipe"]["test_depth"]` is the list `[n, T]`. A supervision step makes T (n + 1) calls: in each of the T
-  rounds n for z and one for y;
+- `record["recipe"]["test_depth"]` is the list `[n, T]`. A supervision step makes T (n + 1) calls:
+  in each of the T rounds n for z and one for y;
 - `record["curve"]` is a list of rows, in order, each with `"step"`, `"ema"` and `"raw"`.
 
-Take the *last* row whose step is paid for by `calls`; exactly paid counts. The runs were looked at every 100 steps or
-so, and this rounds down: what comes later would be help from compute not yet spent. Where there is no such row,
-return `math.nan`.
+Take the *last* row whose step is paid for by `calls`; exactly paid counts. The runs were looked at
+every 100 steps or so, and this rounds down: what comes later would be help from compute not yet
+spent. Where there is no such row, return `math.nan`.
 """
 
 
@@ -34,9 +34,13 @@ def reference():
 
 
 def record(n: int, T: int) -> dict:
-    """Looks every 100 steps; the average climbs by 0.01 but falls back at 1200; the raw weights are 0.003 lower."""
+    """Looks every 100 steps; the average climbs by 0.01 but falls back at 1200; the raw weights are
+    0.003 lower.
+    """
     heights = {100 * i: 0.075 if i == 12 else 0.01 * i for i in range(1, 61)}
-    rows = [{"step": step, "ema": height, "raw": height - 0.003} for step, height in heights.items()]
+    rows = [
+        {"step": step, "ema": height, "raw": height - 0.003} for step, height in heights.items()
+    ]
     return {"recipe": {"test_depth": [n, T]}, "curve": rows}
 
 
@@ -51,7 +55,8 @@ def probe(f):
         found = f(one, 99 * each)
         refuse_unless(
             isinstance(found, float) and math.isnan(found),
-            f"before the first look it returns {shown(found)}; nothing is known there, which is nan",
+            f"before the first look it returns {shown(found)}; nothing is known there, which"
+            " is nan",
         )
         refuse_unless(
             math.isclose(f(one, 100 * each), 0.01),
@@ -79,13 +84,17 @@ def check_value(found, right, one, step, each, which):
         guess = [row[which] for row in rows if row["step"] * count <= step * each]
         refuse_unless(not guess or not math.isclose(found, guess[-1]), f"{said}; {words}")
     later = [row[which] for row in rows if row["step"] > step][:1]
-    refuse_unless(not later or not math.isclose(found, later[0]), f"{said}; it reads a row not paid for yet")
+    refuse_unless(
+        not later or not math.isclose(found, later[0]), f"{said}; it reads a row not paid for yet"
+    )
     earlier = [math.nan, *(row[which] for row in rows if row["step"] < step)][-1]
     same = math.isclose(found, earlier) or (math.isnan(found) and math.isnan(earlier))
     looked = step in [row["step"] for row in rows]
     refuse_unless(not (looked and same), f"{said}; exactly paid counts")
     best = max(row[which] for row in rows if row["step"] <= step)
-    refuse_unless(not math.isclose(found, best), f"{said}; that is the best row so far, and not the last")
+    refuse_unless(
+        not math.isclose(found, best), f"{said}; that is the best row so far, and not the last"
+    )
     refuse_unless(math.isclose(found, right), said)
 
 
@@ -154,7 +163,10 @@ EXERCISE = Code(
     hints=(
         "First the calls of one supervision step: multiply T by the calls of one round.",
         "Keep the rows whose `step` times that is at most `calls`. The rows are in order.",
-        "`rows[-1][which] if rows else math.nan`, with `rows` a list comprehension over `record['curve']`.",
+        (
+            "`rows[-1][which] if rows else math.nan`, with `rows` a list comprehension over"
+            " `record['curve']`."
+        ),
     ),
     stub=at_calls,
     package=compare.at_calls,

@@ -6,16 +6,17 @@ from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import refuse_unless
 
 STATEMENT = """
-Write `confounds(ours, theirs, factor)`. Two dictionaries describe two trainings that are meant to differ in `factor`
-alone. Return the *set* of what spoils the comparison:
+Write `confounds(ours, theirs, factor)`. Two dictionaries describe two trainings that are meant to
+differ in `factor` alone. Return the *set* of what spoils the comparison:
 
 - every key but `factor` with other values in the two, or present in only one of them;
 - `"inside warm-up"` where either has made at most as many `"steps"` as its `"warm-up"` has;
 - `"one seed"` where either has fewer than three `"seeds"`;
-- `"blind score"` where `factor` is `"EMA"` and the `"score"` of either is `"training loss"`: averaged weights are used
-  at test time only, so that score cannot move.
+- `"blind score"` where `factor` is `"EMA"` and the `"score"` of either is `"training loss"`:
+  averaged weights are used at test time only, so that score cannot move.
 
-Every description has the keys `"steps"`, `"warm-up"`, `"seeds"` and `"score"`; what else it has varies.
+Every description has the keys `"steps"`, `"warm-up"`, `"seeds"` and `"score"`; what else it has
+varies.
 """
 GOOD = {
     "layers": 2,
@@ -42,7 +43,9 @@ def reference():
             if key != factor and ours.get(key, ABSENT) != theirs.get(key, ABSENT)
         }
         either = (ours, theirs)
-        found |= {"inside warm-up"} if any(run["steps"] <= run["warm-up"] for run in either) else set()
+        found |= (
+            {"inside warm-up"} if any(run["steps"] <= run["warm-up"] for run in either) else set()
+        )
         found |= {"one seed"} if any(run["seeds"] < 3 for run in either) else set()
         blind = factor == "EMA" and any(run["score"] == "training loss" for run in either)
         return found | ({"blind score"} if blind else set())
@@ -122,11 +125,13 @@ def probe(f):
         equal = [key for key in ours if key in found and key in theirs and ours[key] == theirs[key]]
         refuse_unless(
             not equal,
-            f"it names {equal}, though both have the same there; compare with `!=`, since `is not` asks for one object",
+            f"it names {equal}, though both have the same there; compare with `!=`, since `is not`"
+            " asks for one object",
         )
         refuse_unless(
             found == wanted,
-            f"{told}: it finds {sorted(found) or 'nothing'}, {sorted(wanted) or 'nothing'} is right",
+            f"{told}: it finds {sorted(found) or 'nothing'}, {sorted(wanted) or 'nothing'} is"
+            " right",
         )
 
 
@@ -135,12 +140,16 @@ def without(found: set, *words) -> set:
 
 
 def factor_named(ours, theirs, factor):
-    return reference()(ours, theirs, "nothing") | {key for key in (factor,) if ours.get(key) != theirs.get(key)}
+    return reference()(ours, theirs, "nothing") | {
+        key for key in (factor,) if ours.get(key) != theirs.get(key)
+    }
 
 
 def shared_keys_only(ours, theirs, factor):
     shared = ours.keys() & theirs.keys()
-    return reference()({key: ours[key] for key in shared}, {key: theirs[key] for key in shared}, factor)
+    return reference()(
+        {key: ours[key] for key in shared}, {key: theirs[key] for key in shared}, factor
+    )
 
 
 def keys_of_the_first_forgotten(ours, theirs, factor):
@@ -182,7 +191,9 @@ def two_are_enough(ours, theirs, factor):
 
 def loss_is_always_blind(ours, theirs, factor):
     found = reference()(ours, theirs, factor)
-    return found | ({"blind score"} if "training loss" in (ours["score"], theirs["score"]) else set())
+    return found | (
+        {"blind score"} if "training loss" in (ours["score"], theirs["score"]) else set()
+    )
 
 
 def never_blind(ours, theirs, factor):
@@ -194,7 +205,9 @@ def as_list(ours, theirs, factor):
 
 
 def objects_compared(ours, theirs, factor):
-    other = {key for key in ours if key in theirs and key != factor and ours[key] is not theirs[key]}
+    other = {
+        key for key in ours if key in theirs and key != factor and ours[key] is not theirs[key]
+    }
     return reference()(ours, theirs, factor) | other
 
 
@@ -216,10 +229,15 @@ EXERCISE = Code(
     difficulty=2,
     statement=STATEMENT,
     hints=(
-        "`ours.keys() | theirs.keys()` are all keys. `run.get(key, ABSENT)` with an object of your own, "
-        "`ABSENT = object()`, tells an absent key from the value None.",
+        (
+            "`ours.keys() | theirs.keys()` are all keys. `run.get(key, ABSENT)` with an object of"
+            " your own, `ABSENT = object()`, tells an absent key from the value None."
+        ),
         "The other three rules ask about either run: `any(... for run in (ours, theirs))`.",
-        "Start with a set of keys, and `add` a word for each rule that holds. Return it, empty or not.",
+        (
+            "Start with a set of keys, and `add` a word for each rule that holds. Return it, empty"
+            " or not."
+        ),
     ),
     stub=confounds,
     package=reference(),

@@ -41,12 +41,16 @@ def puzzle_by_puzzle(batch, generator):
 
 def from_a_list_of_all_orders(batch, generator):
     orders = [(a, 1 - a, 2 + b, 3 - b) for a in (0, 1) for b in (0, 1)]
-    orders = torch.tensor(orders + [order[2:] + order[:2] for order in orders])  # the 8 orders of four lines
+    # the 8 orders of four lines
+    orders = torch.tensor(orders + [order[2:] + order[:2] for order in orders])
     rows, columns = orders[torch.randint(8, (2, batch), generator=generator)]
-    cells = torch.einsum("bi,j->bij", 4 * rows, torch.ones(4, dtype=torch.long)) + columns.unsqueeze(1)
+    cells = torch.einsum(
+        "bi,j->bij", 4 * rows, torch.ones(4, dtype=torch.long)
+    ) + columns.unsqueeze(1)
     old = torch.stack([torch.randperm(4, generator=generator) for _ in range(batch)])
     values = torch.tensor([0, 1, 2, 3, 4, 5]).repeat(batch, 1)
-    values.scatter_(1, old + 2, torch.arange(2, 6).expand(batch, 4))  # the other way round: no matter
+    # the other way round: no matter
+    values.scatter_(1, old + 2, torch.arange(2, 6).expand(batch, 4))
     return Move(cells.reshape(batch, 16), values)
 
 

@@ -4,7 +4,10 @@ import torch
 
 
 def put_aside(keys, seed):
-    """Indices of a random tenth of the puzzles, or a few more. Puzzles with equal keys stay together."""
+    """Indices of a random tenth of the puzzles, or a few more.
+
+    Puzzles with equal keys stay together.
+    """
     classes = {}
     for index, key in enumerate(keys):
         classes.setdefault(key, []).append(index)

@@ -22,7 +22,9 @@ def in_double_and_indexed(logits_BLV, labels_BL):
     B, L, V = logits_BLV.shape
     a = logits_BLV.double().reshape(B * L, V)
     below = a < 0
-    s = (a + 1).masked_fill(below, 0.0) + (1 / (1 - a.masked_fill(~below, 0.0))).masked_fill(~below, 0.0)
+    s = (a + 1).masked_fill(below, 0.0) + (1 / (1 - a.masked_fill(~below, 0.0))).masked_fill(
+        ~below, 0.0
+    )
     p = s[torch.arange(B * L), labels_BL.reshape(-1)] / s.sum(1)
     return -p.log().view(B, L).float()
 

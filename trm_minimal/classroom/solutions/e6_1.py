@@ -18,7 +18,9 @@ def cleared_at_the_start(model, optimizer, scaler, loss, clip):
     scaled = scaler.scale(loss)
     torch.autograd.backward(scaled)
     scaler.unscale_(optimizer)
-    torch.nn.utils.clip_grad_norm_([w for group in optimizer.param_groups for w in group["params"]], max_norm=clip)
+    torch.nn.utils.clip_grad_norm_(
+        [w for group in optimizer.param_groups for w in group["params"]], max_norm=clip
+    )
     scaler.step(optimizer)
     scaler.update()
     model.zero_grad()

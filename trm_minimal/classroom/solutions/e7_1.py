@@ -11,7 +11,9 @@ def interval(successes, n, z=1.96):
 
 
 def roots_of_a_quadratic(successes, n, z=1.96):
-    """The true shares q at which p lies exactly z standard deviations away: (p - q)^2 = z^2 q (1 - q) / n."""
+    """The true shares q at which p lies exactly z standard deviations away: (p - q)^2 = z^2 q (1 -
+    q) / n.
+    """
     p, a = successes / n, 1 + z * z / n
     b = -(2 * p + z * z / n)
     root = math.sqrt(max(0.0, b * b - 4 * a * p * p))

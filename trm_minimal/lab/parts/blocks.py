@@ -41,7 +41,9 @@ def grid_convolution(dim: int, length: int, side: int, multiple: int = 256) -> n
 
 def grid_convolution_over_width(dim: int, length: int, side: int, multiple: int = 256) -> nn.Module:
     """grid_convolution with its first norm over the width of each cell."""
-    return nn.Sequential(PostNorm(GridConvolution(dim, length, side)), PostNorm(SwiGLU(dim, multiple=multiple)))
+    return nn.Sequential(
+        PostNorm(GridConvolution(dim, length, side)), PostNorm(SwiGLU(dim, multiple=multiple))
+    )
 
 
 class PreNorm(nn.Module):
@@ -72,11 +74,15 @@ class FinalNorm(PreNorm):
         return rms_norm(self.inner(x))
 
 
-def attention_block(dim: int, length: int, wrap=PostNorm, heads: int = 8, rotation=Rotary, multiple: int = 256):
+def attention_block(
+    dim: int, length: int, wrap=PostNorm, heads: int = 8, rotation=Rotary, multiple: int = 256
+):
     """layers.transformer with another wrapping around its two parts; with PostNorm it is that
     block.
     """
-    return nn.Sequential(wrap(SelfAttention(dim, length, heads, rotation)), wrap(SwiGLU(dim, multiple=multiple)))
+    return nn.Sequential(
+        wrap(SelfAttention(dim, length, heads, rotation)), wrap(SwiGLU(dim, multiple=multiple))
+    )
 
 
 def normed(dim: int, length: int, block) -> nn.Module:
@@ -94,7 +100,9 @@ def mixer_over_width(dim: int, length: int, multiple: int = 256) -> nn.Module:
     )
 
 
-def attention_over_positions(dim: int, length: int, heads: int = 8, rotation=Rotary, multiple: int = 256) -> nn.Module:
+def attention_over_positions(
+    dim: int, length: int, heads: int = 8, rotation=Rotary, multiple: int = 256
+) -> nn.Module:
     """layers.transformer with its first norm over the positions, as the mixer has it."""
     attention = Transposed(SelfAttention(dim, length, heads, rotation))
     return nn.Sequential(Transposed(PostNorm(attention)), PostNorm(SwiGLU(dim, multiple=multiple)))

@@ -27,7 +27,9 @@ def continue_loss(recipe, model, carry, prediction, depth) -> tuple[Tensor, Tens
     "adaptive computation time").
     """
     halt_B, go_on_B = prediction.q_logits.unbind(1)
-    loss_B, solved_B = supervision_loss(recipe.cross_entropy, prediction.logits, halt_B, carry.labels)
+    loss_B, solved_B = supervision_loss(
+        recipe.cross_entropy, prediction.logits, halt_B, carry.labels
+    )
     with torch.no_grad():
         ahead = model(carry.inputs, prediction.y, prediction.z, *depth)
         target_B = continue_target(ahead.q_logits, carry.steps + 1 >= recipe.N_sup)

@@ -75,7 +75,9 @@ def is_weight(name: str, weight: nn.Parameter) -> bool:
     return True
 
 
-def muon_adamw(named: Named, lr: float, betas=(0.9, 0.95), weight_decay=0.1, momentum=0.95) -> OptimizersByWeight:
+def muon_adamw(
+    named: Named, lr: float, betas=(0.9, 0.95), weight_decay=0.1, momentum=0.95
+) -> OptimizersByWeight:
     """Muon (Jordan et al. 2024; torch.optim.Muon) for the matrices of the net, AdamW for the rest.
 
     Muon steps along the momentum with all its singular values made nearly equal, so that no

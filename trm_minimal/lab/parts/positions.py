@@ -22,7 +22,10 @@ class GridRotary(Rotary):
 
     def __init__(self, head_dim: int, length: int, side: int, base: float = 100.0):
         if head_dim % 4:
-            raise ValueError(f"a head of width {head_dim} cannot turn with rows and columns; take a multiple of 4")
+            raise ValueError(
+                f"a head of width {head_dim} cannot turn with rows and columns; take a multiple"
+                " of 4"
+            )
         self.side = side
         super().__init__(head_dim, length, base)
 
@@ -41,8 +44,12 @@ class RowColumnPositions(nn.Module):
     def __init__(self, dim: int, prefix: int, length: int, columns: int):
         super().__init__()
         self.prefix, self.rows, self.columns = prefix, length // columns, columns
-        self.row_D = nn.Parameter(truncated_normal_(torch.empty(self.rows, dim), 1 / math.sqrt(dim)))
-        self.column_D = nn.Parameter(truncated_normal_(torch.empty(columns, dim), 1 / math.sqrt(dim)))
+        self.row_D = nn.Parameter(
+            truncated_normal_(torch.empty(self.rows, dim), 1 / math.sqrt(dim))
+        )
+        self.column_D = nn.Parameter(
+            truncated_normal_(torch.empty(columns, dim), 1 / math.sqrt(dim))
+        )
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         place_LD = (self.row_D.unsqueeze(1) + self.column_D.unsqueeze(0)).flatten(0, 1)

@@ -18,11 +18,17 @@ def adopt(folder: Path, commit: str, data_dir: Path | None = None) -> None:
     """
     run, commit = Run(folder), git("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
     if complaints := check_files(run) + check_sources(run.env, commit):
-        raise BadInput(f"{folder}: {complaints[0]}; fetch the record again, or name the commit that it ran")
+        raise BadInput(
+            f"{folder}: {complaints[0]}; fetch the record again, or name the commit that it ran"
+        )
     parts = {"env": run.env | {"commit": commit}, "first_steps": run.first_steps}
     if run.first_steps is None:
         recipe = by_name(run.recipe["name"])
-        parts["first_steps"] = first_losses(recipe, recipe.task(data_dir=data_dir), run.recipe["seed"], FIRST_STEPS)
+        parts["first_steps"] = first_losses(
+            recipe, recipe.task(data_dir=data_dir), run.recipe["seed"], FIRST_STEPS
+        )
     for name, value in parts.items():
-        (run.folder / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        (run.folder / f"{name}.json").write_text(
+            json.dumps(value, indent=1) + "\n", encoding="utf-8"
+        )
     write_sums(run.folder)

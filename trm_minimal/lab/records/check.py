@@ -39,7 +39,9 @@ def check_files(run: Run) -> list[str]:
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     there = {path.name for path in run.folder.iterdir()} - {"SHA256SUMS", "superseded.txt"}
     odd = [f"{name} is missing or has no checksum" for name in sorted(there ^ sums.keys())]
-    differing = [name for name in sorted(there & sums.keys()) if sha256(run.folder / name) != sums[name]]
+    differing = [
+        name for name in sorted(there & sums.keys()) if sha256(run.folder / name) != sums[name]
+    ]
     return odd + [f"{name} differs from its checksum" for name in differing]
 
 
@@ -73,7 +75,9 @@ def check_curve(run: Run) -> list[str]:
                 complaints.append(f"{split}, {which}: not {rows}")
             elif "10" in map("".join, zip(flags[-1], valid, strict=True)):
                 complaints.append(f"{split}, {which}: an exact answer is said to be no solution")
-    is_half = checkpoint.load(run.folder / "weights.safetensors")[0]["tokens_VD"].element_size() == 2
+    is_half = (
+        checkpoint.load(run.folder / "weights.safetensors")[0]["tokens_VD"].element_size() == 2
+    )
     for which in ("raw", "ema"):
         said, counted = run.curve[-1][which], exact_accuracy(run.eval["validation"][which])
         if abs(said - counted) > (0.02 if is_half and which == "ema" else 1e-6):
@@ -91,7 +95,11 @@ def check_weights(run: Run, task: Task) -> list[str]:
     """
     model, recipe, facts = load_model(run.folder / "weights.safetensors")
     known = {"recipe": run.recipe["name"], "seed": run.recipe["seed"], "step": run.recipe["steps"]}
-    complaints = [f"the weights are of another {key}" for key, value in known.items() if facts.get(key) != value]
+    complaints = [
+        f"the weights are of another {key}"
+        for key, value in known.items()
+        if facts.get(key) != value
+    ]
     most = affordable(recipe, model, recipe.N_sup * recipe.test_depth.net_calls)
     for split, puzzles in scored_sets(recipe, task).items():
         count = min(most, len(puzzles) if split == "validation" else SLICE)
@@ -99,12 +107,17 @@ def check_weights(run: Run, task: Task) -> list[str]:
         for step in range(recipe.N_sup) if count == most else (-1,):
             here, others = now["exact"][step], turned(now["exact"][step], then["exact"][step])
             if others > max(1, len(here) // 50):
-                complaints.append(f"{split}: {others} of {len(here)} puzzles are right or wrong other than recorded")
+                complaints.append(
+                    f"{split}: {others} of {len(here)} puzzles are right or wrong other than"
+                    " recorded"
+                )
         if count == run.eval[split]["n"]:
             cells = max(abs(a - b) for a, b in zip(then["cells"], now["cells"], strict=True))
             steps = abs(then["early_exit"]["mean_steps"] - now["early_exit"]["mean_steps"])
             if cells > 0.005 or steps > 0.1:
-                complaints.append(f"{split}: cells differ by {cells:.4f}, the early exit by {steps:.2f} steps")
+                complaints.append(
+                    f"{split}: cells differ by {cells:.4f}, the early exit by {steps:.2f} steps"
+                )
     return complaints
 
 
@@ -140,7 +153,9 @@ def check_cell(name: str, sweep: Sweep, record: dict) -> list[str]:
     return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]
 
 
-def check_cell_again(name: str, sweep: Sweep, record: dict, task: Task, tolerance: float = 1e-4) -> list[str]:
+def check_cell_again(
+    name: str, sweep: Sweep, record: dict, task: Task, tolerance: float = 1e-4
+) -> list[str]:
     """Complaints: first losses computed anew are others, or kept weights do not do what was
     recorded.
     """
@@ -154,7 +169,9 @@ def check_cell_again(name: str, sweep: Sweep, record: dict, task: Task, toleranc
         now = sweeps.flags(recipe, model, task.test[:SWEEP_SLICE])
         others = turned(now, record["exact"]["test"]["ema"])
         if others > SWEEP_SLICE // 20:
-            complaints.append(f"{others} of {len(now)} puzzles are right or wrong other than recorded")
+            complaints.append(
+                f"{others} of {len(now)} puzzles are right or wrong other than recorded"
+            )
     elif sweep.keeps_weights(variant, seed) and not record["diverged"]:
         complaints.append("its weights are missing")
     return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]

@@ -49,7 +49,9 @@ def require_clean_tree() -> None:
         return
     if changed := git("status", "--porcelain", "--", ".", ":!data/runs", ":!data/sweeps"):
         first = changed.decode().splitlines()[0].strip()
-        raise BadInput(f"the working tree has uncommitted changes ({first}); commit before recording")
+        raise BadInput(
+            f"the working tree has uncommitted changes ({first}); commit before recording"
+        )
 
 
 def device_name(device: str) -> str:

@@ -45,7 +45,9 @@ def check_losses(
     """
     pairs = list(zip(now, then, strict=True))
     near = {"rel_tol": tolerance if relative is None else relative, "abs_tol": tolerance}
-    if all(isfinite(a) == isfinite(b) and (isnan(a + b) or isclose(a, b, **near)) for a, b in pairs):
+    if all(
+        isfinite(a) == isfinite(b) and (isnan(a + b) or isclose(a, b, **near)) for a, b in pairs
+    ):
         return []
     gap = max(abs(a - b) for a, b in pairs)
     said = ", ".join(f"{loss:.5g}" for loss in now)

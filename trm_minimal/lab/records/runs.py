@@ -27,7 +27,9 @@ RUNS = ROOT / "data" / "runs"
 FIRST_STEPS = 5
 
 
-def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainState, seed: int, env: dict) -> None:
+def write_run(
+    folder: Path, name: str, recipe: Recipe, task: Task, state: TrainState, seed: int, env: dict
+) -> None:
     """Write the whole record of a finished run, or nothing. BadInput when the folder is taken.
 
     The first steps are left to `adopt` where there is no git: that machine is rented by the second.
@@ -50,7 +52,9 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
         parts["first_steps"] = first_losses(recipe, task, seed, FIRST_STEPS)
     with new_folder(folder) as unfinished:
         for part, value in parts.items():
-            (unfinished / f"{part}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+            (unfinished / f"{part}.json").write_text(
+                json.dumps(value, indent=1) + "\n", encoding="utf-8"
+            )
         with open(unfinished / "curve.csv", "w", newline="", encoding="utf-8") as file:
             rows = csv.DictWriter(file, list(state.curve[0]), lineterminator="\n")
             rows.writeheader()
@@ -61,8 +65,12 @@ def write_run(folder: Path, name: str, recipe: Recipe, task: Task, state: TrainS
 
 
 def write_sums(folder: Path) -> None:
-    files = sorted(path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "superseded.txt"))
-    (folder / "SHA256SUMS").write_text("".join(f"{sha256(path)}  {path.name}\n" for path in files), encoding="utf-8")
+    files = sorted(
+        path for path in folder.iterdir() if path.name not in ("SHA256SUMS", "superseded.txt")
+    )
+    (folder / "SHA256SUMS").write_text(
+        "".join(f"{sha256(path)}  {path.name}\n" for path in files), encoding="utf-8"
+    )
 
 
 class Run:
@@ -79,9 +87,13 @@ class Run:
             )
             with open(self.folder / "curve.csv", newline="", encoding="utf-8") as file:
                 rows = [row.items() for row in csv.DictReader(file)]
-            self.curve = [{key: float(value) if value else None for key, value in row} for row in rows]
+            self.curve = [
+                {key: float(value) if value else None for key, value in row} for row in rows
+            ]
         except (OSError, ValueError) as error:
-            raise BadInput(f"{self.folder} is no whole record ({error}); fetch it again or record it anew") from error
+            raise BadInput(
+                f"{self.folder} is no whole record ({error}); fetch it again or record it anew"
+            ) from error
         self.superseded = (self.folder / "superseded.txt").exists()
 
     def __repr__(self) -> str:

@@ -85,7 +85,9 @@ def flags(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles) -> str:
     return as_flags(exact_by_step(answers, puzzles.labels_NL)[-1])
 
 
-def rounded(recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: str) -> dict[str, torch.Tensor]:
+def rounded(
+    recipe: Recipe, model: TinyRecursiveModel, puzzles: Puzzles, then: str
+) -> dict[str, torch.Tensor]:
     """The weights in float16, half the size, if every answer stays right or wrong as it was.
 
     In float32 where rounding turns a puzzle: some variants are chaotic.
@@ -114,7 +116,9 @@ def digest(record: dict) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env: dict, device: str) -> None:
+def run_cell(
+    name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env: dict, device: str
+) -> None:
     """Train and record one cell. The weights come first: where the record is, all is."""
     # a process trains many models, and each would count as a recompilation of the first
     torch.compiler.reset()
@@ -127,7 +131,10 @@ def run_cell(name: str, sweep: Sweep, variant: str, seed: int, folder: Path, env
         curve = state.curve
         for title, other in tests.items():
             nets = {"raw": state.model, "ema": state.ema.model}
-            exact[title] = {which: flags(recipe, fit(recipe, net, other), other.test) for which, net in nets.items()}
+            exact[title] = {
+                which: flags(recipe, fit(recipe, net, other), other.test)
+                for which, net in nets.items()
+            }
         if sweep.keeps_weights(variant, seed):
             facts = {"kind": "weights of a sweep", "sweep": name, "variant": variant, "seed": seed}
             (folder / variant).mkdir(parents=True, exist_ok=True)
@@ -184,7 +191,9 @@ def read(name: str) -> dict[tuple[str, int], dict]:
             record = json.loads(path.read_text(encoding="utf-8"))
             records[record["recipe"]["variant"], record["recipe"]["seed"]] = record
         except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(f"{path} is no record of a sweep ({error}); remove it and run the sweep again") from error
+            raise BadInput(
+                f"{path} is no record of a sweep ({error}); remove it and run the sweep again"
+            ) from error
     return records
 
 

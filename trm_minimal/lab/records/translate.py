@@ -29,7 +29,8 @@ RENAMED = {
 }
 
 RENAMED |= {
-    f"trm_minimal.tasks.{family}.none": f"trm_minimal.tasks.{family}.no_symmetries" for family in ("maze", "sudoku")
+    f"trm_minimal.tasks.{family}.none": f"trm_minimal.tasks.{family}.no_symmetries"
+    for family in ("maze", "sudoku")
 }
 
 # A field and its value as recorded -> the fields that say the same today.

@@ -1,7 +1,7 @@
 """One thing changed at a time, on a Sudoku and on mazes small enough for many seeds.
 
-The learning rate rises over the first 50 steps and then stays, so a curve may be read at any later step: at equal
-steps, and at equal net calls. EMA on or off is two columns of each run.
+The learning rate rises over the first 50 steps and then stays, so a curve may be read at any later
+step: at equal steps, and at equal net calls. EMA on or off is two columns of each run.
 """
 
 from dataclasses import replace
@@ -65,7 +65,9 @@ def maze_baseline() -> Recipe:
 
 
 def variants_of(base: Recipe, blocks: dict, unturned) -> dict[str, Recipe]:
-    """The baseline and all that is changed about it; other blocks and the task without symmetries are the family's."""
+    """The baseline and all that is changed about it; other blocks and the task without symmetries
+    are the family's.
+    """
     return {
         "baseline": base,
         # Recursion depth. The shallow ones go on until they have made the baseline's net calls.
@@ -105,7 +107,9 @@ SUDOKU_SEEDS, MAZE_SEEDS = (0, 1, 2, 3), (0, 1, 2)
 
 
 def attentions(side: int) -> dict[str, partial]:
-    """Attention with the paper's norm, over the width, and with the mixer's; it knows rows and columns."""
+    """Attention with the paper's norm, over the width, and with the mixer's; it knows rows and
+    columns.
+    """
     parts = {"heads": 4, "rotation": partial(GridRotary, side=side), "multiple": 64}
     return {
         "attention": partial(transformer, **parts),
@@ -126,16 +130,21 @@ def ablate_maze() -> Sweep:
     The two largest gains are also tried at half the rate: was it the change, or the rate?
     """
     over_width = partial(grid_convolution_over_width, side=9, multiple=64)
-    blocks = {"norm-over-width": over_width, "mixer": partial(mlp_mixer, multiple=64)} | attentions(side=9)
+    blocks = {"norm-over-width": over_width, "mixer": partial(mlp_mixer, multiple=64)} | attentions(
+        side=9
+    )
     unturned = partial(maze.load, "maze-9x9", symmetries=maze.no_symmetries)
     variants = variants_of(maze_baseline(), blocks, unturned)
     slower = {f"{name}-half-rate": at_rate(variants[name], 0.5) for name in ("two-nets", "softmax")}
     return Sweep(variants | slower, MAZE_SEEDS)
 
 
-# What the maze sweep claims of variants that solve some mazes, and against what; its two large gains at half the rate.
+# What the maze sweep claims of variants that solve some mazes, and against what; its two large
+# gains at half the rate.
 CLAIMED = {
-    **dict.fromkeys(("two-nets", "softmax", "n2-T2", "no-augmentation", "4-layers-n3", "all-rounds"), "baseline"),
+    **dict.fromkeys(
+        ("two-nets", "softmax", "n2-T2", "no-augmentation", "4-layers-n3", "all-rounds"), "baseline"
+    ),
     "two-nets-half-rate": "half-rate",
     "softmax-half-rate": "half-rate",
 }
@@ -144,4 +153,6 @@ CLAIMED = {
 def confirm_maze() -> Sweep:
     """What the maze sweep claimed, again, with five seeds that had no part in the claims."""
     variants = ablate_maze().variants
-    return Sweep({name: variants[name] for name in ("baseline", "half-rate", *CLAIMED)}, (3, 4, 5, 6, 7))
+    return Sweep(
+        {name: variants[name] for name in ("baseline", "half-rate", *CLAIMED)}, (3, 4, 5, 6, 7)
+    )

@@ -31,7 +31,8 @@ class Ablation(NamedTuple):
     variant: str
     points: float | None  # the paper's difference; None: it speaks of a drop and gives no number
     against: str = "baseline"
-    raw: bool = False  # the raw weights of `variant` against the averaged ones of `against`, at the end of the run
+    # the raw weights of `variant` against the averaged ones of `against`, at the end of the run
+    raw: bool = False
 
     @property
     def paper(self) -> str:
@@ -46,7 +47,10 @@ class Ablation(NamedTuple):
             return [weigh(ours, by_seed(records, self.against), moved)]
         at = equal_compute(records, names).values()
         same = not at or max(at) <= ALIKE * min(at)
-        return [judge(records, *names, ruler) for ruler in (equal_steps, equal_compute)[: 1 if same else 2]]
+        return [
+            judge(records, *names, ruler)
+            for ruler in (equal_steps, equal_compute)[: 1 if same else 2]
+        ]
 
     def judged(self, *found: Records) -> Judged:
         """With one of VERDICTS as its word, from the first records that have enough pairs."""
@@ -61,7 +65,10 @@ class Ablation(NamedTuple):
             why = f"the paper's own difference is at most {NOISE:g} points"
             return first._replace(word="within the paper's own noise", because=why)
         if len(directions) > 1:
-            said = f"at equal steps {first.word}, at equal compute {readings[1].word}, {readings[1].gap}"
+            said = (
+                f"at equal steps {first.word}, at equal compute {readings[1].word},"
+                f" {readings[1].gap}"
+            )
             return first._replace(word="depends on the reading", because=said)
         if first.word in ("better", "worse"):
             agree = (first.sign > 0) == (self.points is not None and self.points > 0)
@@ -91,5 +98,9 @@ SUDOKU = (
     Ablation("continue loss", "continue-loss", -1.3),
     Ablation("no halting", "no-halting", None),
 )
-# Of the paper's mazes only attention against the mixer is known; the rest is asked of ours as of its Sudoku.
-MAZES = tuple(one._replace(points=85.3, against="mixer") if one.variant == "attention" else one for one in SUDOKU)
+# Of the paper's mazes only attention against the mixer is known; the rest is asked of ours as of
+# its Sudoku.
+MAZES = tuple(
+    one._replace(points=85.3, against="mixer") if one.variant == "attention" else one
+    for one in SUDOKU
+)

@@ -1,8 +1,10 @@
-"""What autocast's cache of weights did to a recursion whose first rounds run without gradient (torch up to 2.8).
+"""What autocast's cache of weights did to a recursion whose first rounds run without gradient
+(torch up to 2.8).
 
-A weight is cast to bfloat16 when it is first used, and the cache hands out that copy for the rest of the region. Made
-under no_grad, the copy has no way back to the weight (pytorch issues 65766 and 112583). The record of an old torch in
-data/autocast was printed there by: python -m trm_minimal.lab.studies.autocast
+A weight is cast to bfloat16 when it is first used, and the cache hands out that copy for the rest
+of the region. Made under no_grad, the copy has no way back to the weight (pytorch issues 65766 and
+112583). The record of an old torch in data/autocast was printed there by: python -m
+trm_minimal.lab.studies.autocast
 """
 
 import json
@@ -20,7 +22,9 @@ from trm_minimal.train import exact_on, train_step
 
 
 def weights_without_gradient(T: int, cache_enabled: bool) -> tuple[int, int]:
-    """(weights of the net that get no gradient, weights of the net) after one backward in bfloat16 on the CPU."""
+    """(weights of the net that get no gradient, weights of the net) after one backward in bfloat16
+    on the CPU.
+    """
     recipe, task = sudoku_4x4(), sudoku_4x4().task()
     model = build_model(recipe, task.vocab_size, task.length, seed=0)
     inputs_BL, labels_BL = (tokens_NL[:8].long() for tokens_NL in task.train)
@@ -32,14 +36,21 @@ def weights_without_gradient(T: int, cache_enabled: bool) -> tuple[int, int]:
 
 
 def trained(cache_enabled: bool, steps: int, seed: int) -> dict:
-    """Loss at the start and the end of `steps` training steps of 4x4 Sudoku in bfloat16, and exact accuracy."""
+    """Loss at the start and the end of `steps` training steps of 4x4 Sudoku in bfloat16, and exact
+    accuracy.
+    """
     recipe = replace(sudoku_4x4(), precision=torch.bfloat16, steps=steps)
     task = recipe.task()
     state = TrainState(recipe, task, seed)
     with patch("torch.autocast", partial_autocast(cache_enabled)):
         losses = [float(train_step(recipe, state)[0]) for _ in tqdm(range(steps), unit="step")]
     exact = exact_on(recipe, state.model, task.validation)
-    return {"seed": seed, "first_loss": losses[0], "last_loss": sum(losses[-10:]) / 10, "exact": exact}
+    return {
+        "seed": seed,
+        "first_loss": losses[0],
+        "last_loss": sum(losses[-10:]) / 10,
+        "exact": exact,
+    }
 
 
 def partial_autocast(cache_enabled: bool):

@@ -1,4 +1,7 @@
-"""Does a claimed probability come true that often? Reliability by bins, and one number for it (Guo et al. 2017)."""
+"""Does a claimed probability come true that often?
+
+Reliability by bins, and one number for it (Guo et al. 2017).
+"""
 
 from typing import NamedTuple
 
@@ -16,7 +19,10 @@ class Bin(NamedTuple):
 
 
 def reliability(p_N: Tensor, right_N: Tensor, bins: int = 10) -> list[Bin]:
-    """Claims p from 0 to 1 in bins of equal width, and which came true (bool). Empty bins are left out."""
+    """Claims p from 0 to 1 in bins of equal width, and which came true (bool).
+
+    Empty bins are left out.
+    """
     p_N, index_N = p_N.double(), (p_N * bins).long().clamp(max=bins - 1)
     found = []
     for i in index_N.unique().tolist():
@@ -27,6 +33,8 @@ def reliability(p_N: Tensor, right_N: Tensor, bins: int = 10) -> list[Bin]:
 
 
 def calibration_error(bins: list[Bin]) -> float:
-    """Expected calibration error: the gap between claim and truth, averaged over all claims, bin by bin."""
+    """Expected calibration error: the gap between claim and truth, averaged over all claims, bin by
+    bin.
+    """
     total = sum(found.count for found in bins)
     return sum(abs(found.claimed * found.count - found.right) for found in bins) / total

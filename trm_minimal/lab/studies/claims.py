@@ -41,10 +41,13 @@ class Outcome(NamedTuple):
 
     rate: str  # the best of its rates
     exact: dict[int, float]  # seed -> share of held-out rows right, at that rate
-    blown_up: float  # share of all its runs, at all rates, whose loss passed 13 or stopped being finite
-    loss: dict[int, float]  # seed -> training loss at the end, at that rate; infinite where the run diverged
+    # share of all its runs, at all rates, whose loss passed 13 or stopped being finite
+    blown_up: float
+    # seed -> training loss at the end, at that rate; infinite where the run diverged
+    loss: dict[int, float]
     recipe: dict  # what was trained, of one seed at that rate
-    at_edge: bool  # the best rate is the lowest or the highest of the grid: a better one may lie beyond
+    # the best rate is the lowest or the highest of the grid: a better one may lie beyond
+    at_edge: bool
 
     def __str__(self) -> str:
         if self.passes or self.fails:
@@ -73,7 +76,8 @@ def outcomes(records: Records) -> dict[str, Outcome]:
         runs = {cell: run for cell, run in records.items() if cell[0].partition("@")[0] == name}
         rates = {float(variant.partition("@")[2]) for variant, _ in runs}
         blown = [
-            run["diverged"] is not None or max(row["loss"] for row in run["curve"]) > BLOWN_UP for run in runs.values()
+            run["diverged"] is not None or max(row["loss"] for row in run["curve"]) > BLOWN_UP
+            for run in runs.values()
         ]
         rate = full.partition("@")[2]
         found[name] = Outcome(
@@ -102,7 +106,9 @@ def _enough(*of: Outcome) -> bool:
 
 
 def _share(holds: Iterable[bool | None], *of: Outcome) -> str:
-    """confirmed where all hold, refuted where none does, undecided where one is None, else partly."""
+    """confirmed where all hold, refuted where none does, undecided where one is None, else
+    partly.
+    """
     held = list(holds)
     if not _enough(*of):
         return "too few seeds"
@@ -153,8 +159,8 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
     explodes_by_reading = _readings(explodes("B-skips"), explodes("E-scale-1"))
     exploded = (
         f"A loss above {BLOWN_UP:g} or not finite: with skips inside the net (B here)"
-        f" {blown('B-skips')} on parity and on recall; with the proposal added to the state (E here),"
-        f" which is where the report adds it, {blown('E-scale-1')}"
+        f" {blown('B-skips')} on parity and on recall; with the proposal added to the state (E"
+        f" here), which is where the report adds it, {blown('E-scale-1')}"
     )
 
     lost = p["gated-no-positions"]
@@ -164,18 +170,23 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
     factors = apart(p["A-positions"].recipe, p["G-gated-open"].recipe)
 
     clips = [(o["C-clipped"].loss, o["B-skips"].loss) for o in (p, r)]
-    lower = [[clip[seed] < plain[seed] for seed in clip.keys() & plain.keys()] for clip, plain in clips]
+    lower = [
+        [clip[seed] < plain[seed] for seed in clip.keys() & plain.keys()] for clip, plain in clips
+    ]
 
     cuts = [paired(o["post-norm-cut"].exact, o["post-norm"].exact) for o in (p, r)]
     times = p["post-norm-cut"].recipe["steps"] / p["post-norm"].recipe["steps"]
     both = [name for name in p if name != "one-pass" and p[name].passes and r[name].passes]
     ungated = [name for name in both if "gated" not in name]
-    decay = {size: paired(r[f"gated-closed-decay-{size}"].exact, r["gated-closed"].exact) for size in ("0.1", "1")}
+    decay = {
+        size: paired(r[f"gated-closed-decay-{size}"].exact, r["gated-closed"].exact)
+        for size in ("0.1", "1")
+    }
     return [
         Claim(
             "Positions are essential for parity: without them the net cannot tell start from end.",
             _directions([above], "refuted", "no claim"),
-            f"A gated net without positions (nearly shut at first) on parity, mean"
+            "A gated net without positions (nearly shut at first) on parity, mean"
             f" {mean(lost.exact.values()):.2f}, best seed {max(lost.exact.values()):.2f}; minus"
             f" guessing {above}; minus the same net with positions"
             f" {paired(lost.exact, p['gated-closed'].exact)}",
@@ -188,7 +199,8 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         Claim(
             "The cause is that A lacks a residual path.",
             "no claim" if len(factors) > 1 else _directions(gains, "confirmed", "refuted"),
-            f"A and the open gate G differ in {', '.join(factors)}; G minus A: parity {gains[0]}, recall {gains[1]}",
+            f"A and the open gate G differ in {', '.join(factors)}; G minus A: parity {gains[0]},"
+            f" recall {gains[1]}",
         ),
         Claim("Residual connections make it explode (B).", explodes_by_reading, exploded),
         Claim(
@@ -218,7 +230,9 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         ),
         Claim(
             "A learned gate, open at first, solves both (G).",
-            _share((o["G-gated-open"].solves for o in (p, r)), p["G-gated-open"], r["G-gated-open"]),
+            _share(
+                (o["G-gated-open"].solves for o in (p, r)), p["G-gated-open"], r["G-gated-open"]
+            ),
             f"{on_both('G-gated-open')}; started nearly shut, {on_both('gated-closed')}",
         ),
         Claim(
@@ -230,13 +244,16 @@ def judge(parity: Records, recall: Records) -> list[Claim]:
         Claim(
             "The gradient must run through all supervision steps; an update after each is flawed.",
             _directions(cuts, "refuted", "confirmed"),
-            f"Post-norm with an update after each step minus the same through time, at equal net"
-            f" calls and so {times:g} times the updates: parity {cuts[0]}, recall {cuts[1]}. With the"
-            f" update after each, {on_both('post-norm-cut')}; through time, {on_both('post-norm')}",
+            "Post-norm with an update after each step minus the same through time, at equal net"
+            f" calls and so {times:g} times the updates: parity {cuts[0]}, recall {cuts[1]}. With"
+            f" the update after each, {on_both('post-norm-cut')}; through time,"
+            f" {on_both('post-norm')}",
         ),
         Claim(
             "Weight decay erases memory; it must be 0.",
             _directions(decay.values(), "refuted", "confirmed"),
-            "; ".join(f"Decay {size} against 0 on recall, {verdict(d)}" for size, d in decay.items()),
+            "; ".join(
+                f"Decay {size} against 0 on recall, {verdict(d)}" for size, d in decay.items()
+            ),
         ),
     ]

@@ -20,7 +20,9 @@ Records = dict[tuple[str, int], dict]  # (variant, seed) -> record
 
 
 class Difference(NamedTuple):
-    """Mean of the paired differences (one variant minus another), its 95 % interval, their number."""
+    """Mean of the paired differences (one variant minus another), its 95 % interval, their
+    number.
+    """
 
     mean: float
     low: float
@@ -45,7 +47,10 @@ class Difference(NamedTuple):
 
 
 def paired(ours: dict[int, float], theirs: dict[int, float]) -> Difference:
-    """Of two variants by seed, over the seeds of both. With fewer than two pairs the interval is endless."""
+    """Of two variants by seed, over the seeds of both.
+
+    With fewer than two pairs the interval is endless.
+    """
     differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
     n = len(differences)
     if n < 2:
@@ -55,7 +60,9 @@ def paired(ours: dict[int, float], theirs: dict[int, float]) -> Difference:
 
 
 def verdict(difference: Difference, better: str = "better", worse: str = "worse") -> str:
-    """What may be said of a difference alone; before the colon: a direction, no claim, too few seeds."""
+    """What may be said of a difference alone; before the colon: a direction, no claim, too few
+    seeds.
+    """
     if difference.n < LEAST:
         return f"too few seeds: {difference.n} pairs, and a claim needs {LEAST}"
     if difference.sign:
@@ -131,7 +138,9 @@ def exact(record: dict, which: str = "ema", test: str = "test") -> float:
 
 def by_seed(records: Records, variant: str, value=exact) -> dict[int, float]:
     """seed -> value of the variant's record."""
-    return {seed: value(record) for (name, seed), record in sorted(records.items()) if name == variant}
+    return {
+        seed: value(record) for (name, seed), record in sorted(records.items()) if name == variant
+    }
 
 
 def spread(values: Iterable[float]) -> str:
@@ -149,7 +158,9 @@ def calls_a_step(record: dict) -> int:
 
 
 def at_step(record: dict, steps: float, which: str = "ema") -> float:
-    """Validation accuracy at the last look up to that step; 0 before the first and where it diverged."""
+    """Validation accuracy at the last look up to that step; 0 before the first and where it
+    diverged.
+    """
     rows = [row[which] for row in record["curve"] if row["step"] <= steps]
     return rows[-1] if rows and not record["diverged"] else 0.0
 
@@ -176,7 +187,9 @@ def equal_compute(records: Records, variants: Iterable[str]) -> dict[str, float]
 Ruler = Callable[[Records, Iterable[str]], dict[str, float]]
 
 
-def scores(records: Records, *variants: str, ruler: Ruler = equal_steps) -> tuple[list[dict[int, float]], str]:
+def scores(
+    records: Records, *variants: str, ruler: Ruler = equal_steps
+) -> tuple[list[dict[int, float]], str]:
     """seed -> score of each variant, by a ruler, and on which puzzles.
 
     Those are "test" where every run is read at its end; else "validation", read off the curves.
@@ -195,7 +208,9 @@ def validated(records: Records, variant: str, steps: float) -> dict[int, float]:
 
 
 def move(records: Records, steps: dict[str, float]) -> float:
-    """How far mean validation accuracy moved over the last quarter of each variant's steps, at most."""
+    """How far mean validation accuracy moved over the last quarter of each variant's steps, at
+    most.
+    """
     moves = [0.0]
     for variant, end in steps.items():
         before, after = (validated(records, variant, share * end).values() for share in (0.75, 1))
@@ -203,8 +218,10 @@ def move(records: Records, steps: dict[str, float]) -> float:
     return max(moves)
 
 
-def judge(records: Records, variant: str, against: str = "baseline", ruler: Ruler = equal_steps) -> Judged:
-    """One variant against another by the rule, with as much of the yardstick as the records hold."""
+def judge(
+    records: Records, variant: str, against: str = "baseline", ruler: Ruler = equal_steps
+) -> Judged:
+    """One variant against another by the rule, with the yardstick as far as the records go."""
     (ours, theirs), puzzles = scores(records, variant, against, ruler=ruler)
     steps = ruler(records, [variant, against])
     read = exact if puzzles == "test" else partial(at_step, steps=steps.get(against, 0))
@@ -219,7 +236,10 @@ def judge(records: Records, variant: str, against: str = "baseline", ruler: Rule
 
 
 def at_calls(record: dict, calls: float, which: str = "ema") -> float:
-    """Validation accuracy at the last look within so many net calls a slot. NaN when there was none yet."""
+    """Validation accuracy at the last look within so many net calls a slot.
+
+    NaN when there was none yet.
+    """
     rows = [row[which] for row in record["curve"] if row["step"] * calls_a_step(record) <= calls]
     return rows[-1] if rows else math.nan
 
@@ -227,13 +247,18 @@ def at_calls(record: dict, calls: float, which: str = "ema") -> float:
 def best_rates(records: Records, seeds: Iterable[int]) -> dict[str, str]:
     """For variants swept as `name@rate`: name -> the full name at the best rate.
 
-    Best is the lowest mean loss over the last rows of the curves of `seeds`; a run that diverged has none.
+    Best is the lowest mean loss over the last rows of the curves of `seeds`; a run that diverged
+    has none.
     """
     seeds, best = set(seeds), {}
     for variant in dict.fromkeys(variant for variant, _ in records):
-        runs = [record for (name, seed), record in records.items() if name == variant and seed in seeds]
+        runs = [
+            record for (name, seed), record in records.items() if name == variant and seed in seeds
+        ]
         loss = mean(math.inf if run["diverged"] else run["curve"][-1]["loss"] for run in runs)
-        best.setdefault(variant.partition("@")[0], []).append((loss, float(variant.partition("@")[2]), variant))
+        best.setdefault(variant.partition("@")[0], []).append(
+            (loss, float(variant.partition("@")[2]), variant)
+        )
     return {name: min(tried)[2] for name, tried in best.items()}
 
 

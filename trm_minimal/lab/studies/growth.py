@@ -1,4 +1,5 @@
-"""How states and gradients grow through the calls of the net, and where the gates stand: looked at, not trained.
+"""How states and gradients grow through the calls of the net, and where the gates stand: looked at,
+not trained.
 
 Dimension key: B batch, L cells, D width, K net calls.
 """
@@ -18,13 +19,21 @@ class Growth(NamedTuple):
     """After each of the K = N_sup T (n + 1) net calls, in order."""
 
     state_K: Tensor  # root mean square of the new state
-    gradient_K: Tensor  # norm of the gradient of the last step's loss with respect to it; nan if it does not reach it
+    # norm of the gradient of the last step's loss with respect to it; nan if it does not reach it
+    gradient_K: Tensor
 
 
 def growth(
-    model: TinyRecursiveModel, inputs_BL: Tensor, labels_BL: Tensor, N_sup: int, depth: Depth, cross_entropy
+    model: TinyRecursiveModel,
+    inputs_BL: Tensor,
+    labels_BL: Tensor,
+    N_sup: int,
+    depth: Depth,
+    cross_entropy,
 ) -> Growth:
-    """One pass, and one backward of the *last* supervision step's loss through all calls; the model stays as it was."""
+    """One pass, and one backward of the *last* supervision step's loss through all calls; the model
+    stays as it was.
+    """
     states = []
 
     def net(state_BLD: Tensor, injection_BLD: Tensor) -> Tensor:
@@ -45,7 +54,9 @@ def growth(
 
 @torch.inference_mode()
 def gates(model: TinyRecursiveModel, inputs_BL: Tensor, N_sup: int, depth: Depth) -> Tensor:
-    """Every value of a `Gated` recurrence's gate, [K, B, L, D]: 0 keeps the state, 1 takes the proposal."""
+    """Every value of a `Gated` recurrence's gate, [K, B, L, D]: 0 keeps the state, 1 takes the
+    proposal.
+    """
     seen, model = [], deepcopy(model)  # a hook may stand on a copy only: the model may be in use
     gate = model.net.recurrence.gate
     gate.register_forward_hook(lambda _, given, out: seen.append(out.sigmoid()))

@@ -27,17 +27,23 @@ from trm_minimal.train import train_step
 RATES = (1e-3, 3e-3, 1e-2)
 TRIAL_SEEDS, MORE_SEEDS = (0,), (1, 2, 3, 4)
 paper_block = partial(attention_block, heads=2, multiple=16)  # norm(u + f(u)) around each part
-skipping = partial(attention_block, wrap=PreNorm, heads=2, multiple=16)  # u + f(norm(u)): u, injection and all, goes on
+# u + f(norm(u)): u, injection and all, goes on
+skipping = partial(attention_block, wrap=PreNorm, heads=2, multiple=16)
 bare = partial(attention_block, wrap=NoSkip, heads=2, multiple=16)  # f(norm(u)): what was, is gone
 
 
 def compiled_rounds(model: TinyRecursiveModel) -> None:
-    """Fuse a whole round of calls: a minute to compile the first time, a fifth less time for each update after it."""
+    """Fuse a whole round of calls: a minute to compile the first time, a fifth less time for each
+    update after it.
+    """
     model.recursion = torch.compile(model.recursion)
 
 
 def _through_time(task, steps: int) -> Recipe:
-    """A toy trained through time: bare block, positions by rotation, Replace, clipped. Attempt A, but for the clip."""
+    """A toy trained through time: bare block, positions by rotation, Replace, clipped.
+
+    Attempt A, but for the clip.
+    """
     return Recipe(
         task=task,
         dim=16,
@@ -66,7 +72,10 @@ def _through_time(task, steps: int) -> Recipe:
 def longer(recipe: Recipe, times: int) -> Recipe:
     """So many times the updates, looked at as often, with an EMA of as many puzzles."""
     return replace(
-        recipe, steps=times * recipe.steps, eval_every=times * recipe.eval_every, ema=recipe.ema ** (1 / times)
+        recipe,
+        steps=times * recipe.steps,
+        eval_every=times * recipe.eval_every,
+        ema=recipe.ema ** (1 / times),
     )
 
 
@@ -76,7 +85,9 @@ def without_recursion(recipe: Recipe) -> Recipe:
 
 
 def attempts(base: Recipe) -> dict[str, Recipe]:
-    """The report's attempts as read here, in its order, then what it left out, then two controls."""
+    """The report's attempts as read here, in its order, then what it left out, then two
+    controls.
+    """
     unclipped = replace(base, clip=float("inf"))
     paper = replace(base, block=paper_block)
     closed = replace(base, recurrence=partial(Gated, bias=-2.0))
@@ -91,14 +102,20 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
         "G-gated-open": replace(base, recurrence=partial(Gated, bias=2.0)),  # the report's start
         "gated-closed": closed,
         "gated-no-positions": replace(closed, block=partial(bare, rotation=NoRotation)),
-        "gated-closed-decay-0.1": replace(closed, optimizer=partial(base.optimizer, weight_decay=0.1)),
-        "gated-closed-decay-1": replace(closed, optimizer=partial(base.optimizer, weight_decay=1.0)),
+        "gated-closed-decay-0.1": replace(
+            closed, optimizer=partial(base.optimizer, weight_decay=0.1)
+        ),
+        "gated-closed-decay-1": replace(
+            closed, optimizer=partial(base.optimizer, weight_decay=1.0)
+        ),
         "fixed-gate": replace(base, recurrence=partial(FixedGate, gate=0.1)),
         "post-norm": paper,
         "final-norm": replace(base, block=partial(normed, block=skipping)),
-        # The paper's training: cut after each supervision step, twelve updates for the net calls of one through time.
+        # The paper's training: cut after each supervision step, twelve updates for the net calls of
+        # one through time.
         "post-norm-cut": longer(replace(paper, update=train_step), 12),
-        # No recursion: the net is called twice. Eight times the updates, so that it does not lack training.
+        # No recursion: the net is called twice. Eight times the updates, so that it does not lack
+        # training.
         "one-pass": longer(without_recursion(paper), 8),
     }
 
@@ -106,20 +123,26 @@ def attempts(base: Recipe) -> dict[str, Recipe]:
 def _sweep(base: Recipe, chosen: dict[str, float], also: dict) -> Sweep:
     """Every attempt at three rates with one seed, then at the rate chosen for it with four more."""
     more = tuple((f"{name}@{rate:g}", seed) for seed in MORE_SEEDS for name, rate in chosen.items())
-    return Sweep(at_rates(attempts(base), RATES), TRIAL_SEEDS, more, also, weights_kept="*gated-*")  # for their gates
+    # for their gates
+    return Sweep(at_rates(attempts(base), RATES), TRIAL_SEEDS, more, also, weights_kept="*gated-*")
 
 
-# The rate with the lowest training loss over the last steps of the trial; a test derives it from the records.
+# The rate with the lowest training loss over the last steps of the trial; a test derives it from
+# the records.
 PARITY_RATES = {
     **dict.fromkeys(("post-norm", "post-norm-cut", "gated-closed-decay-1"), 1e-3),
     **dict.fromkeys(("E-scale-1", "F-layer-scale", "G-gated-open", "gated-no-positions"), 3e-3),
     **dict.fromkeys(("gated-closed-decay-0.1", "fixed-gate", "final-norm", "one-pass"), 3e-3),
-    **dict.fromkeys(("no-positions", "A-positions", "B-skips", "C-clipped", "D-scale-0.1", "gated-closed"), 1e-2),
+    **dict.fromkeys(
+        ("no-positions", "A-positions", "B-skips", "C-clipped", "D-scale-0.1", "gated-closed"), 1e-2
+    ),
 }
 RECALL_RATES = {
     **dict.fromkeys(("post-norm-cut", "one-pass"), 1e-3),
     **dict.fromkeys(("gated-closed-decay-0.1", "gated-closed-decay-1", "post-norm"), 3e-3),
-    **dict.fromkeys(("no-positions", "A-positions", "B-skips", "C-clipped", "D-scale-0.1", "E-scale-1"), 1e-2),
+    **dict.fromkeys(
+        ("no-positions", "A-positions", "B-skips", "C-clipped", "D-scale-0.1", "E-scale-1"), 1e-2
+    ),
     **dict.fromkeys(("F-layer-scale", "G-gated-open", "gated-closed", "gated-no-positions"), 1e-2),
     **dict.fromkeys(("fixed-gate", "final-norm"), 1e-2),
 }
@@ -134,19 +157,26 @@ def parity() -> Sweep:
 
 
 def parity_twice_as_long() -> Sweep:
-    """The report's winner and the steadiest of the others on parity, for twice the updates: is it a matter of time?"""
+    """The report's winner and the steadiest of the others on parity, for twice the updates: is it a
+    matter of time?
+    """
     of_all = attempts(longer(_through_time(partial(toys.parity, 8), steps=600), 2))
-    variants = {f"{name}@{PARITY_RATES[name]:g}": of_all[name] for name in ("final-norm", "G-gated-open")}
+    variants = {
+        f"{name}@{PARITY_RATES[name]:g}": of_all[name] for name in ("final-norm", "G-gated-open")
+    }
     return Sweep(variants, TRIAL_SEEDS + MORE_SEEDS, other_tests=LONGER_PARITY)
 
 
 def running_parity() -> Sweep:
-    """A harder toy, to ask what recursion is good for: after each of 1 to 16 bits, the parity so far.
+    """A harder toy, to ask what recursion is good for: after each of 1 to 16 bits, the parity so
+    far.
 
-    The net with a norm at its end, and the same net called twice: for 8 times the updates at three rates, and at the
-    best of them for 48 times, which are as many net calls.
+    The net with a norm at its end, and the same net called twice: for 8 times the updates at three
+    rates, and at the best of them for 48 times, which are as many net calls.
     """
-    base = replace(_through_time(partial(toys.parity, 16, answer=toys.after_each), steps=300), dim=32)
+    base = replace(
+        _through_time(partial(toys.parity, 16, answer=toys.after_each), steps=300), dim=32
+    )
     deep = attempts(base)["final-norm"]
     twice = without_recursion(deep)
     variants = {
@@ -155,7 +185,10 @@ def running_parity() -> Sweep:
         **at_rates({"one-pass-equal-calls": longer(twice, 48)}, (1e-3,)),
     }
     more = (*product(("final-norm@0.003", "one-pass@0.001", "one-pass-equal-calls@0.001"), (1, 2)),)
-    also = {f"{length} bits": partial(toys.parity, length, answer=toys.after_each) for length in (20, 24)}
+    also = {
+        f"{length} bits": partial(toys.parity, length, answer=toys.after_each)
+        for length in (20, 24)
+    }
     return Sweep(variants, TRIAL_SEEDS, more, also)
 
 

@@ -63,8 +63,10 @@ def headlines_table() -> str:
 def runs_table() -> str:
     """One row a run, for data/runs/README.md."""
     lines = [
-        "| run | test puzzles | exact | raw weights | early exit: exact, mean steps | steps | trained in | "
-        "minutes | commit |",
+        (
+            "| run | test puzzles | exact | raw weights | early exit: exact, mean steps | steps |"
+            " trained in | minutes | commit |"
+        ),
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for run in read_runs():
@@ -73,9 +75,9 @@ def runs_table() -> str:
         mark = ", superseded" if run.superseded else ""
         precision = run.recipe["precision"].removeprefix("torch.")
         lines.append(
-            f"| [{name}]({name}) | {test['n']} | {_share(run)} | {exact_accuracy(test['raw']):.3f} | "
-            f"{early['exact']:.3f}, {early['mean_steps']:.2f} | {run.recipe['steps']} | "
-            f"{precision} | {run.env['wall_seconds'] / 60:.0f} | {run.env['commit'][:7]}{mark} |"
+            f"| [{name}]({name}) | {test['n']} | {_share(run)} | {exact_accuracy(test['raw']):.3f}"
+            f" | {early['exact']:.3f}, {early['mean_steps']:.2f} | {run.recipe['steps']} |"
+            f" {precision} | {run.env['wall_seconds'] / 60:.0f} | {run.env['commit'][:7]}{mark} |"
         )
     return "\n".join(lines)
 
@@ -84,17 +86,27 @@ def recipes_table() -> str:
     """One row a recipe, for RESULTS.md: every seed, and from three seeds on mean and deviation."""
     runs = [run for run in read_runs() if not run.superseded]
     lines = [
-        "| recipe | test puzzles | exact, by seed | mean (sd) | cells right in a copy | minutes a seed, on |",
+        (
+            "| recipe | test puzzles | exact, by seed | mean (sd) | cells right in a copy | minutes"
+            " a seed, on |"
+        ),
         "|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(run.recipe["name"] for run in runs):
         mine = [run for run in runs if run.recipe["name"] == name]
         exact = [exact_accuracy(run.eval["test"]["ema"]) for run in mine]
-        spread = f"{mean(exact):.3f} ({stdev(exact):.3f})" if len(exact) >= 3 else f"{len(exact)} seed: no spread"
+        spread = (
+            f"{mean(exact):.3f} ({stdev(exact):.3f})"
+            if len(exact) >= 3
+            else f"{len(exact)} seed: no spread"
+        )
         minutes = f"{mean(run.env['wall_seconds'] / 60 for run in mine):.0f}, {_machine(mine[0])}"
         copied = mine[0].eval["test"]["copy_baseline_cells"]
         shares = ", ".join(f"{run.recipe['seed']}: {_share(run)}" for run in mine)
-        lines.append(f"| `{name}` | {mine[0].eval['test']['n']} | {shares} | {spread} | {copied:.2f} | {minutes} |")
+        lines.append(
+            f"| `{name}` | {mine[0].eval['test']['n']} | {shares} | {spread} | {copied:.2f} |"
+            f" {minutes} |"
+        )
     return "\n".join(lines)
 
 
@@ -153,7 +165,9 @@ def claims_table() -> str:
 def files_table() -> str:
     """Every file of the package with the first line of its docstring, for trm_minimal/README.md."""
     lines = ["| file | what it is |", "|---|---|"]
-    for path in sorted(PACKAGE.rglob("*.py"), key=lambda path: (len(path.relative_to(PACKAGE).parts) > 1, path)):
+    for path in sorted(
+        PACKAGE.rglob("*.py"), key=lambda path: (len(path.relative_to(PACKAGE).parts) > 1, path)
+    ):
         inside, text = path.relative_to(PACKAGE), path.read_text(encoding="utf-8")
         folder = inside.parent.as_posix()
         if folder not in ONE_LINE:
