@@ -155,10 +155,10 @@ def test_a_missing_and_a_misshapen_array_are_named(recorded):
     short = {
         name: array for name, array in recorded.weights.items() if name != "inner.lm_head.weight"
     }
-    with pytest.raises(BadInput, match=r"output_head\.weight has shape none"):
+    with pytest.raises(BadInput, match=r"'output_head\.weight' has shape none"):
         from_official(recorded.config, short)
     wide = recorded.weights | {"inner.lm_head.weight": np.zeros((9, 64), np.float32)}
-    with pytest.raises(BadInput, match=r"output_head\.weight has shape \(9, 64\)"):
+    with pytest.raises(BadInput, match=r"'output_head\.weight' has shape \(9, 64\)"):
         from_official(recorded.config, wide)
     with pytest.raises(BadInput, match="pos_encodings is 'rop'"):
         from_official(recorded.config | {"pos_encodings": "rop"}, recorded.weights)
