@@ -163,7 +163,7 @@ def claims_table() -> str:
 
 
 def files_table() -> str:
-    """Every file of the package with the first line of its docstring, for trm_minimal/README.md."""
+    """Every file of the package and how its docstring begins, for trm_minimal/README.md."""
     lines = ["| file | what it is |", "|---|---|"]
     for path in sorted(
         PACKAGE.rglob("*.py"), key=lambda path: (len(path.relative_to(PACKAGE).parts) > 1, path)
@@ -171,8 +171,11 @@ def files_table() -> str:
         inside, text = path.relative_to(PACKAGE), path.read_text(encoding="utf-8")
         folder = inside.parent.as_posix()
         if folder not in ONE_LINE:
-            said = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-            said = said.replace("|", "\\|") or "(empty: it makes the folder a package)"
+            first = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0]
+            said = (
+                " ".join(first.split()).replace("|", "\\|")
+                or "(empty: it makes the folder a package)"
+            )
             lines.append(f"| [{inside.as_posix()}]({inside.as_posix()}) | {said} |")
         elif path.name == "__init__.py":
             lines.append(f"| [{folder}/]({folder}) | {ONE_LINE[folder]} |")
