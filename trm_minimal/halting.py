@@ -1,5 +1,6 @@
-"""Slots: each row of the batch carries one puzzle until it halts, then gets a fresh one (official
-trm.py, ACT wrapper).
+"""Slots: each row of the batch carries one puzzle until it halts, then gets a fresh one.
+
+Follows the ACT wrapper of the official trm.py.
 
 Dimension key: B batch (slots), L cells with or without the prefix, D width.
 """
@@ -37,9 +38,7 @@ def empty_carry(
 def refill(
     model: TinyRecursiveModel, carry: Carry, inputs_BL: Tensor, labels_BL: Tensor, generator=None
 ) -> Carry:
-    """Halted slots, and only they, take their row of the new puzzles and start from the initial
-    states.
-    """
+    """Halted slots, and only they, take their row of the new puzzles, from initial states."""
     fresh = empty_carry(model, inputs_BL, labels_BL, generator)
 
     def choose(new: Tensor, old: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
-"""The parts of the tiny network: norm, SwiGLU, attention, rotary positions, and the two kinds of
-block.
+"""The parts of the tiny network: norm, SwiGLU, attention, rotary positions, two kinds of block.
+
+Behaviour follows the official code (models/layers.py, commit e7b6871): no biases, no learned norm
+scale, post-norm.
 
 Dimension key: B batch, L cells (here with the prefix), D width, F hidden, H heads, K head width, V
-vocabulary. Behaviour follows the official code (models/layers.py, commit e7b6871): no biases, no
-learned norm scale, post-norm.
+vocabulary.
 """
 
 import math

@@ -1,5 +1,4 @@
-"""The Tiny Recursive Model: one tiny net, an embedding, an answer head, a halting head, and two
-starting states.
+"""The Tiny Recursive Model: a tiny net, an embedding, two heads, and two starting states.
 
 Dimension key: B batch, L cells, P prefix positions, D width, V vocabulary, Q halting outputs.
 Inside the net a sequence has P + L positions, and there a suffix L counts the prefix too.
@@ -32,9 +31,7 @@ class TinyNet(nn.Module):
 
 
 class FixedInit(nn.Module):
-    """One random vector for all positions, drawn once and saved as a buffer: not learned, not zero
-    (official).
-    """
+    """One random vector for all positions, a buffer: not learned, not zero (official)."""
 
     def __init__(self, dim: int):
         super().__init__()
@@ -113,12 +110,12 @@ class Prediction(NamedTuple):
 class TinyRecursiveModel(nn.Module):
     """The whole model (paper section 4; official models/recursive_reasoning/trm.py).
 
-    Defaults are the paper's.
+    Defaults are the paper's. vocab_size and length describe the puzzle; `puzzles` > 0 gives each
+    puzzle identity a learned vector (ARC). latents counts the states z, for a recursion that has
+    several; the paper's has one.
 
-    vocab_size and length describe the puzzle; `puzzles` > 0 gives each puzzle identity a learned
-    vector (ARC). latents counts the states z, for a recursion that has several; the paper's has
-    one. The seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module,
-    init (dim) -> Module, recursion, which is deep_recursion or another of its signature; the depth
+    The seams are passed as parts: block (dim, length) -> Module, recurrence (dim) -> Module, init
+    (dim) -> Module, and recursion, which is deep_recursion or another of its signature. The depth
     (n, T) is an argument of every call.
     """
 
@@ -161,8 +158,9 @@ class TinyRecursiveModel(nn.Module):
         nn.init.constant_(self.q_head.bias, -5.0)
 
     def input_embedding(self, inputs_BL: Tensor, ids_B: Tensor | None = None) -> Tensor:
-        """Tokens -> x [B, P + L, D], root mean square about 1; the prefix is blank but for a
-        puzzle's vector.
+        """Tokens -> x [B, P + L, D], root mean square about 1.
+
+        The prefix is blank but for the vector of the puzzle's identity.
         """
         x_BLD = F.pad(F.embedding(inputs_BL, self.tokens_VD), (0, 0, self.prefix, 0))
         if self.puzzles_ND is not None:
@@ -173,9 +171,7 @@ class TinyRecursiveModel(nn.Module):
     def initial_states(
         self, inputs_BL: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(y, z) before any thought, float32 [B, P + L, D]; several latents z stand one behind the
-        other.
-        """
+        """(y, z) before any thought, float32 [B, P + L, D]; several z one behind the other."""
         B, L, D = inputs_BL.shape[0], self.prefix + self.length, self.dim
         like_y, like_z = (
             self.tokens_VD.new_empty(()).expand(B, count * L, D) for count in (1, self.latents)
@@ -238,7 +234,5 @@ MODEL_PARTS = tuple(
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Trainable numbers without the table of puzzle identities, the way the paper and the official
-    code count.
-    """
+    """Trainable numbers, as the paper and the official code count: without puzzle identities."""
     return sum(weight.numel() for name, weight in model.named_parameters() if name != "puzzles_ND")
