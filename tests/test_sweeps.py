@@ -390,7 +390,8 @@ def test_cell_is_computed_again(record):
         most = 2 * turned_by_nudges(
             recipe, sweeps.SWEEPS / name / variant / f"{seed}.safetensors", task
         )
-        assert int(counted[1]) <= most < check.SWEEP_SLICE // 4, complaints
+        # However chaotic a net is, more than a quarter turned is another net.
+        assert int(counted[1]) <= min(most, check.SWEEP_SLICE // 4), complaints
         complaints = complaints[1:]
     assert complaints == []
 
