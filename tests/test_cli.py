@@ -696,10 +696,10 @@ def test_runs_that_are_there_and_runs_that_are_not(trained, room, capsys):
         capsys, room, *train, "run"
     )
     assert "holds no run to resume" in refused(capsys, room, *train, "elsewhere", "--resume")
-    assert "with another recipe.batch;" in refused(
+    assert "differs in recipe.batch;" in refused(
         capsys, room, *train, "run", "--resume", "--batch", "5"
     )
-    assert "with another seed;" in refused(capsys, room, *train, "run", "--resume", "--seed", "5")
+    assert "differs in seed;" in refused(capsys, room, *train, "run", "--resume", "--seed", "5")
     for out in ("file", "full"):
         assert f"{out} is there already" in refused(capsys, room, *train, out)
     for out in ("file/below", "/proc/below/it"):

@@ -100,19 +100,19 @@ def test_resume_refuses_other_puzzles_threads_and_settings_by_name(room, capsys)
     assert main([*TRAIN, "--data-dir", "data"]) == 0
     capsys.readouterr()
     resume, threads = [*TRAIN, "--resume"], torch.get_num_threads()
-    assert "with another puzzles;" in refused(capsys, room, *resume)
+    assert "differs in puzzles;" in refused(capsys, room, *resume)
     same = [*resume, "--data-dir", "data"]
     changed = refused(capsys, room, *same, "--batch", "8", "--precision", "bf16")
-    assert "with another recipe.batch, another recipe.precision;" in changed
+    assert "differs in recipe.batch, recipe.precision;" in changed
     try:
         told = refused(capsys, room, *same, "--threads", str(threads + 1))
     finally:
         torch.set_num_threads(threads)
-    assert "with another threads;" in told
+    assert "differs in threads;" in told
     assert main(same) == 0
     capsys.readouterr()
     shutil.copy("data/sudoku-4x4/test.csv", "data/sudoku-4x4/validation.csv")
-    assert "with another puzzles;" in refused(capsys, room, *same)
+    assert "differs in puzzles;" in refused(capsys, room, *same)
 
 
 def spoil(path: Path, change) -> None:
@@ -130,7 +130,7 @@ def spoil(path: Path, change) -> None:
         (lambda tensors, facts: facts.update(step=True), "says step True, which is no int"),
         (lambda tensors, facts: facts.update(curve={}), "says curve {}, which is no list"),
         (lambda tensors, facts: facts.update(scaler=[]), r"says scaler [], which is no dict"),
-        (lambda tensors, facts: facts.update(kind="weights"), "with another kind;"),
+        (lambda tensors, facts: facts.update(kind="weights"), "differs in kind;"),
         (lambda tensors, facts: tensors.pop("carry/y"), "is no whole training state"),
         (lambda tensors, facts: tensors.pop("generator/data"), "is no whole training state"),
         (
@@ -150,7 +150,7 @@ def spoil(path: Path, change) -> None:
             lambda tensors, facts: tensors.update({"carry/ids": torch.ones(3).long()}),
             "carry/ids is",
         ),
-        (lambda tensors, facts: facts.update(curve=[[]]), "a row of the curve is incomplete"),
+        (lambda tensors, facts: facts.update(curve=[[]]), "no run can have saved what it holds"),
         (lambda tensors, facts: facts.update(curve=[]), "is a finished run without a curve"),
         (lambda tensors, facts: tensors["ema/tokens_VD"].fill_(torch.nan), "not all finite floats"),
         (lambda tensors, facts: tensors["model/q_head.bias"].fill_(torch.inf), "not all finite"),

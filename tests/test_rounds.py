@@ -130,10 +130,9 @@ def test_two_nets_have_two_jobs():
 
 def test_one_step_and_two_nets_compose_and_train():
     """The states are those of two nets; the gradient reaches the last call of either; it learns."""
-    both = partial(one_step, one_round=two_nets)
     two = two_tiny_nets()
     x, y, z = torch.randn(3, 2, 6, 16)
-    ours = deep_recursion(two, x, y, z, 4, 2, one_round=both)
+    ours = deep_recursion(two, x, y, z, 4, 2, one_round=one_step)
     assert all(map(torch.equal, ours, deep_recursion(two, x, y, z, 4, 2, one_round=two_nets)))
     recipe = replace(
         by_name("sudoku_4x4"),
@@ -141,7 +140,7 @@ def test_one_step_and_two_nets_compose_and_train():
         block=block,
         batch=8,
         net=TwoNets,
-        recursion=partial(deep_recursion, one_round=both),
+        recursion=partial(deep_recursion, one_round=one_step),
     )
     state = TrainState(recipe, recipe.task(), 0)
     before = [weight.clone() for weight in state.model.net.parameters()]
@@ -172,7 +171,7 @@ def test_hrm_is_a_round_of_a_few_lines():
 
     two = two_tiny_nets()
     x, y, z = torch.randn(3, 2, 6, 16)
-    ours = deep_recursion(two, x, y, z, 2, 3, one_round=partial(one_step, one_round=two_nets))
+    ours = deep_recursion(two, x, y, z, 2, 3, one_round=one_step)
     theirs = hrm(two, x, y, z, 2, 3)
     weights = list(two.parameters())
     pairs = [torch.autograd.grad(states[0].sum(), weights) for states in (ours, theirs)]

@@ -10,9 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from trm_minimal.engine import checkpoint
+from trm_minimal.errors import BadInput
 from trm_minimal.evaluate import answer
 from trm_minimal.halting import halt_at_the_end
 from trm_minimal.lab.parts.losses import continue_loss
+from trm_minimal.lab.parts.through_time import through_time
 from trm_minimal.lab.recipes import by_name
 from trm_minimal.layers import mlp_mixer
 from trm_minimal.losses import (
@@ -200,3 +203,70 @@ def test_a_run_with_identities_validates_resumes_and_answers(task, tmp_path):
     batched = answer(whole.model, puzzles.inputs_NL, 2, (2, 2), batch=3, ids_N=puzzles.ids_N)
     assert not torch.equal(mine.q_SN, others.q_SN)
     torch.testing.assert_close(mine.q_SN, batched.q_SN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"grad_rounds": 0}, "grad_rounds = 0: each must be 1 or more"),
+        ({"depth": constant(1, 0)}, "T = 0"),
+        ({"depth": constant(0, 1)}, "n = 0"),
+    ],
+)
+def test_a_recipe_that_would_train_nothing_is_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        tiny(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"update": through_time, "precision": torch.bfloat16}, "leave precision, loss"),
+        ({"update": through_time, "loss": continue_loss, "q_outputs": 2}, "leave precision, loss"),
+        ({"update": through_time, "grad_rounds": 2}, "leave precision, loss"),
+        ({"loss": continue_loss, "q_outputs": 1}, "give the recipe q_outputs=2"),
+    ],
+)
+def test_what_a_part_would_ignore_is_refused(task, changes, said):
+    recipe = tiny(**changes)
+    with pytest.raises(BadInput, match=said):
+        recipe.update(recipe, TrainState(recipe, task, 0))
+
+
+def test_identities_that_do_not_fit_are_refused_before_the_first_step(task):
+    named = identified(task)
+    for puzzles, task_of, said in (
+        (5, task, "0 to 4, and the puzzles have none"),
+        (31, named, "have 0 to 31"),
+        (32, replace(named, validation=task.validation), "have none"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            train(tiny(puzzles=puzzles), task_of, 0)
+    state = TrainState(tiny(puzzles=32), named, 0)
+    with pytest.raises(ValueError, match="pass the ids"):
+        answer(state.model, named.test.inputs_NL, 1, (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("carry/inputs", 77), ("carry/labels", -7), ("carry/y", float("nan")), ("carry/ids", -1)],
+)
+def test_a_forged_state_is_refused(task, tmp_path, part, value):
+    path, recipe = tmp_path / "state.safetensors", tiny()
+    state = TrainState(recipe, task, 0)
+    state.save(path, {})
+    tensors, facts = checkpoint.load(path)
+    tensors[part].view(-1)[0] = value
+    checkpoint.save(path, tensors, facts)
+    with pytest.raises(BadInput, match="no whole training state"):
+        TrainState(recipe, task, 0).load(path, {})
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), -5.0])
+def test_a_forged_time_is_refused(task, tmp_path, seconds):
+    path, recipe = tmp_path / "state.safetensors", tiny()
+    state = TrainState(recipe, task, 0)
+    state.seconds = seconds
+    state.save(path, {})
+    with pytest.raises(BadInput, match="no whole training state"):
+        TrainState(recipe, task, 0).load(path, {})

@@ -301,7 +301,7 @@ def test_a_state_of_another_recipe_or_seed_is_refused(task, tmp_path):
     path, recipe = tmp_path / "state.safetensors", tiny_recipe()
     train(recipe, task, 0, path=path, facts={"recipe": describe(recipe)})
     before = path.read_bytes()
-    with pytest.raises(BadInput, match="another recipe"):
+    with pytest.raises(BadInput, match="differs in recipe"):
         train(
             recipe,
             task,
@@ -310,7 +310,7 @@ def test_a_state_of_another_recipe_or_seed_is_refused(task, tmp_path):
             facts={"recipe": describe(tiny_recipe(clip=0.5))},
             resume=True,
         )
-    with pytest.raises(BadInput, match="another seed"):
+    with pytest.raises(BadInput, match="differs in seed"):
         train(recipe, task, 1, path=path, facts={"recipe": describe(recipe)}, resume=True)
     assert path.read_bytes() == before
 

@@ -164,6 +164,8 @@ class TinyRecursiveModel(nn.Module):
         """
         x_BLD = F.pad(F.embedding(inputs_BL, self.tokens_VD), (0, 0, self.prefix, 0))
         if self.puzzles_ND is not None:
+            if ids_B is None:
+                raise ValueError("the model has vectors for puzzle identities; pass the ids")
             identity_BLD = self.puzzles_ND[ids_B].unsqueeze(1)
             x_BLD = x_BLD + F.pad(identity_BLD, (0, 0, 0, self.prefix + self.length - 1))
         return math.sqrt(self.dim) * self.positions(x_BLD)

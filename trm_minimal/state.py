@@ -1,5 +1,7 @@
 """What a run must remember to go on bit for bit, and how it is kept on disk."""
 
+import math
+
 import torch
 
 from trm_minimal.ema import EMA
@@ -21,6 +23,18 @@ def build_model(recipe, vocab_size: int, length: int, seed: int) -> TinyRecursiv
         return TinyRecursiveModel(vocab_size, length, **parts)
 
 
+def require_ids(recipe, puzzles) -> None:
+    """BadInput when the model has vectors for identities and these puzzles have none of them."""
+    if recipe.puzzles and len(puzzles):
+        ids_N = torch.tensor([-1]) if puzzles.ids_N is None else puzzles.ids_N
+        if ids_N.min() < 0 or ids_N.max() >= recipe.puzzles:
+            found = "none" if puzzles.ids_N is None else f"{int(ids_N.min())} to {int(ids_N.max())}"
+            raise BadInput(
+                f"the recipe has vectors for the identities 0 to {recipe.puzzles - 1}, and the "
+                f"puzzles have {found}; change the recipe's `puzzles`, or the data"
+            )
+
+
 class TrainState:
     """Everything that the next step depends on. Of several workers, each holds its own slots."""
 
@@ -30,6 +44,7 @@ class TrainState:
                 f"{workers.count} processes cannot share a batch of {recipe.batch} evenly; change"
                 " --batch"
             )
+        require_ids(recipe, task.train)
         self.step, self.curve, self.seconds = 0, [], 0.0  # seconds of training, validation apart
         self.last_step = recipe.steps
         self.workers = workers
@@ -110,7 +125,17 @@ class TrainState:
         self.step = checkpoint.fact(found, "step", int, path)
         self.curve = checkpoint.fact(found, "curve", list, path)
         self.seconds = checkpoint.fact(found, "seconds", float, path)
-        if not all({"step", "loss", "raw", "ema"} <= dict(row).keys() for row in self.curve):
-            raise ValueError("a row of the curve is incomplete")
+        if not self.is_sound():
+            raise ValueError("no run can have saved what it holds")
         if not 0 <= self.step <= self.last_step:
             raise BadInput(f"{path} says step {self.step} of {self.last_step}; start anew")
+
+    def is_sound(self) -> bool:
+        """Whether slots, times and curve can be those of a run; weights are checked elsewhere."""
+        tokens = torch.cat((self.carry.inputs, self.carry.labels))
+        whole = torch.cat((self.carry.steps, self.ids_B, tokens.flatten()))
+        numbers = torch.cat((self.carry.y, self.carry.z), dim=1)
+        columns = {"step", "loss", "raw", "ema"}
+        rows = all(columns <= dict(row).keys() and type(row["step"]) is int for row in self.curve)
+        known = tokens.max() < self.model.vocab_size and whole.min() >= 0
+        return bool(known and numbers.isfinite().all() and 0 <= self.seconds < math.inf and rows)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from trm_minimal.engine.progress import Progress
 from trm_minimal.evaluate import answer, exact_by_step
 from trm_minimal.halting import Carry, refill
-from trm_minimal.state import ALONE, TrainState
+from trm_minimal.state import ALONE, TrainState, require_ids
 
 LOOK_EVERY = 10  # steps between looks at the loss: each look waits for the device
 
@@ -103,6 +103,7 @@ def train(
     if resume:
         state.load(path, facts)
     validation = task.validation[: recipe.eval_puzzles]
+    require_ids(recipe, validation)
     with Progress(recipe, state, path, quiet or workers.rank > 0) as progress:
         while state.step < recipe.steps:
             progress.add(*recipe.update(recipe, state))

@@ -155,9 +155,9 @@ def require_facts(wanted: dict, found: dict, path: Path) -> None:
     changed = differences(wanted, {name: found.get(name) for name in wanted})
     if changed:
         changed = ["kind"] if "kind" in changed else changed  # then the rest is no wonder
-        names = ", another ".join(changed[:5]) + (" and more" if changed[5:] else "")
+        names = ", ".join(changed[:5]) + (" and more" if changed[5:] else "")
         cure = "resume with the same, or start anew"
-        raise BadInput(f"{path} was written by a run with another {names}; {cure}")
+        raise BadInput(f"{path} was written by a run that differs in {names}; {cure}")
 
 
 def same_kind(one: Tensor, other: Tensor) -> bool:

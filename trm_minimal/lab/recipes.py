@@ -82,7 +82,10 @@ class Recipe:
     eval_puzzles: int = 512  # of the validation set, for the curve
 
     def __post_init__(self):
-        self.test_depth  # noqa: B018 (a depth schedule without an end is told at once)
+        n, T = self.test_depth
+        if n < 1 or T < 1 or self.grad_rounds < 1:
+            told = f"n = {n}, T = {T}, grad_rounds = {self.grad_rounds}"
+            raise ValueError(f"{told}: each must be 1 or more, or nothing of the net is trained")
 
     @property
     def test_depth(self) -> Depth:

@@ -50,6 +50,8 @@ def roll_out(
     symmetries: (batch, generator) -> Move, as of a task: each rollout sees every puzzle under a
     random one, and its answer is turned back.
     """
+    if K < 1:
+        raise ValueError(f"{K} rollouts: ask for one or more")
     tokens, q = [], []
     for _ in range(K):
         move = symmetries(len(inputs_NL), generator) if symmetries else None

@@ -249,11 +249,13 @@ def trace(
 ) -> Trace:
     """Run N_sup supervision steps on each puzzle, with no halting, and keep every state.
 
+    Random first states are drawn from the generator, by default from one seeded with 0.
     BadInput when the model's recursion is none of z n times and then y once, T times a step.
     """
     depth = Depth(*depth)
     inputs_NL = inputs_NL.view(-1, inputs_NL.shape[-1])
     recorder = Recorder(model, depth.n)
+    generator = generator or torch.Generator().manual_seed(0)
     initial = model.initial_states(inputs_NL.to(model.tokens_VD.device), generator)
     y_NLD, z_NLD = initial
     for _ in range(N_sup):  # x is embedded anew in each step, as the model does

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trm_minimal.errors import BadInput
 from trm_minimal.losses import supervision_loss
 
 
@@ -26,6 +27,8 @@ def continue_loss(recipe, model, carry, prediction, depth) -> tuple[Tensor, Tens
     output, "continue"; a slot halts where halting is worth more than going on (HRM paper section 2,
     "adaptive computation time").
     """
+    if prediction.q_logits.shape[1] != 2:
+        raise BadInput("the continue loss reads two halting outputs; give the recipe q_outputs=2")
     halt_B, go_on_B = prediction.q_logits.unbind(1)
     loss_B, solved_B = supervision_loss(
         recipe.cross_entropy, prediction.logits, halt_B, carry.labels

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from trm_minimal.model import TinyNet
-from trm_minimal.recursion import latent_recursion
 
 
 def single_z(net, x, y, z, n):
@@ -51,14 +50,15 @@ def two_nets(net: TwoNets, x, y, z, n):
     return net.answer(y, z), z
 
 
-def one_step(net, x, y, z, n, one_round=latent_recursion):
+def one_step(net, x, y, z, n):
     """Of a round with gradient only the last call for z and the call for y carry it.
 
-    The states are those of `one_round`, bit for bit. This is HRM's 1-step approximation (its
-    section 2; "1-step gradient" in Table 1). `one_round` is latent_recursion or two_nets.
+    The states are those of latent_recursion, of two nets those of two_nets, bit for bit. This is
+    HRM's 1-step approximation (its section 2; "1-step gradient" in Table 1).
     """
-    latent = getattr(net, "latent", net)  # of two nets the one that renews z
+    latent, answer = getattr(net, "latent", net), getattr(net, "answer", net)
     with torch.no_grad():
         for _ in range(n - 1):
             z = latent(z, x + y)
-    return one_round(net, x, y, z, 1)
+    z = latent(z, x + y)
+    return answer(y, z), z

@@ -7,7 +7,9 @@ Dimension key: B batch, L cells, D width.
 import torch
 from torch import Tensor
 
-from trm_minimal.losses import answer_loss, exact_match
+from trm_minimal.errors import BadInput
+from trm_minimal.losses import answer_and_halting_loss, answer_loss, exact_match
+from trm_minimal.schedules import full_budget
 from trm_minimal.state import TrainState
 from trm_minimal.train import descend, next_carry
 
@@ -20,6 +22,12 @@ def through_time(recipe, state: TrainState) -> tuple[Tensor, Tensor, Tensor]:
     ended, those of them right). All puzzles end after N_sup steps, so the Q head has no work and
     learns nothing.
     """
+    ignored = (recipe.precision, recipe.loss, recipe.grad_rounds, recipe.budget)
+    if ignored != (torch.float32, answer_and_halting_loss, 1, full_budget):
+        raise BadInput(
+            "through_time trains in float32, by the loss of the answer, through all rounds of all "
+            "steps; leave precision, loss, grad_rounds and budget out of the recipe"
+        )
     model, depth = state.model, recipe.depth(state.step, state.generators["depth"])
     carry = next_carry(recipe, state)  # no slot goes on, so all are fresh
     y_BLD, z_BLD = carry.y, carry.z
