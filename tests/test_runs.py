@@ -155,6 +155,24 @@ def test_edited_flags(folder, task):
     assert red(folder, task) == {"files"}
 
 
+@pytest.mark.parametrize(
+    ("file", "change", "check_of"),
+    [
+        ("eval.json", lambda scores: scores.pop("test"), check.check_weights),
+        ("eval.json", lambda scores: scores["validation"].pop("ema"), check.check_curve),
+        ("recipe.json", lambda recipe: recipe.pop("N_sup"), check.check_curve),
+        ("recipe.json", lambda recipe: recipe.update(name=7), check.check_recipe),
+        ("first_steps.json", lambda losses: losses.__setitem__(0, None), check.check_first_steps),
+    ],
+)
+def test_a_record_edited_at_will_is_complained_of(folder, task, file, change, check_of):
+    edit(folder / file, change)
+    run = Run(folder)
+    own = (check.check_weights, check.check_first_steps)
+    complaints = check_of(run, task) if check_of in own else check_of(run)
+    assert len(complaints) == 1 and "cannot be checked" in complaints[0]
+
+
 def test_an_exact_answer_that_is_no_solution(folder, task):
     def contradict(scores):
         scores["test"]["raw"]["exact"][-1] = "1" + "0" * 119

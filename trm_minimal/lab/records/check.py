@@ -4,9 +4,12 @@ well.
 Another processor rounds otherwise and may turn a puzzle or two, so flags are not compared exactly.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 from trm_minimal.engine import checkpoint
+from trm_minimal.errors import BadInput
 from trm_minimal.lab.recipes import by_name, describe
 from trm_minimal.lab.records import sweeps
 from trm_minimal.lab.records.provenance import sha256
@@ -22,6 +25,19 @@ SLICE = 100  # test puzzles of a run that are scored again
 SWEEP_SLICE = 64  # of a run of a sweep
 
 
+def complaining(check: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """A check that complains of a record too damaged to be checked, where it would raise."""
+
+    @wraps(check)
+    def checked(*record, **options) -> list[str]:
+        try:
+            return check(*record, **options)
+        except (BadInput, LookupError, TypeError, AttributeError) as error:
+            return [f"cannot be checked: {type(error).__name__} {error}"]
+
+    return checked
+
+
 def turned(now: str, then: str) -> int:
     """How many puzzles are right in one row of flags and wrong in the other, as far as both go."""
     return sum(a != b for a, b in zip(now, then, strict=False))
@@ -32,6 +48,7 @@ def curve_steps(every: int, last: int) -> list[int]:
     return [*range(every, last, every), last]
 
 
+@complaining
 def check_files(run: Run) -> list[str]:
     """Complaints: a file that differs from its checksum, is missing, or has none."""
     listed = run.folder / "SHA256SUMS"
@@ -45,6 +62,7 @@ def check_files(run: Run) -> list[str]:
     return odd + [f"{name} differs from its checksum" for name in differing]
 
 
+@complaining
 def check_recipe(run: Run) -> list[str]:
     """Complaints: the recipe of today is another one, and the run is not marked as superseded.
 
@@ -58,6 +76,7 @@ def check_recipe(run: Run) -> list[str]:
     return [f"today's recipe differs in {', '.join(changed)}"] if changed else []
 
 
+@complaining
 def check_curve(run: Run) -> list[str]:
     """Complaints: curve and flags of single puzzles contradict the recipe, each other or
     themselves.
@@ -85,6 +104,7 @@ def check_curve(run: Run) -> list[str]:
     return complaints
 
 
+@complaining
 def check_weights(run: Run, task: Task) -> list[str]:
     """Complaints: the weights do not do what was recorded, on validation and the first test
     puzzles.
@@ -121,6 +141,7 @@ def check_weights(run: Run, task: Task) -> list[str]:
     return complaints
 
 
+@complaining
 def check_first_steps(run: Run, task: Task, tolerance: float = 1e-4) -> list[str]:
     """Complaints: the first losses, trained again in float32, differ from the recorded ones."""
     if run.first_steps is None:
@@ -130,6 +151,7 @@ def check_first_steps(run: Run, task: Task, tolerance: float = 1e-4) -> list[str
     return check_losses(losses, run.first_steps, tolerance, relative=0.0)
 
 
+@complaining
 def check_cell(name: str, sweep: Sweep, record: dict) -> list[str]:
     """Complaints: a record of a sweep is damaged, of another recipe, or contradicts itself."""
     variant, seed = record["recipe"]["variant"], record["recipe"]["seed"]
@@ -153,6 +175,7 @@ def check_cell(name: str, sweep: Sweep, record: dict) -> list[str]:
     return [f"{variant}, seed {seed}: {complaint}" for complaint in complaints]
 
 
+@complaining
 def check_cell_again(
     name: str, sweep: Sweep, record: dict, task: Task, tolerance: float = 1e-4
 ) -> list[str]:
