@@ -71,8 +71,8 @@ class Watched:
         mistakes += faults
         if not mistakes and not torch.is_grad_enabled() and (tensors or has_history(result)):
             mistakes.append(
-                "it switches gradients on inside its caller's torch.no_grad(); a function may switch"
-                " them off, and must put back what it found: `with torch.no_grad():` does, and"
+                "it switches gradients on inside its caller's torch.no_grad(); a function may"
+                " switch them off, and must put back what it found: `with torch.no_grad():` does, and"
                 " `torch.is_grad_enabled()` asks"
             )
         if not mistakes:
