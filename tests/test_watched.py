@@ -5,6 +5,7 @@ files.
 """
 
 import functools
+import os
 import random
 
 import numpy as np
@@ -76,6 +77,12 @@ CHANGES = {
     "it leaves torch.backends.cudnn.benchmark on": lambda: setattr(
         torch.backends.cudnn, "benchmark", True
     ),
+    "it leaves torch.autograd.set_detect_anomaly changed": lambda: (
+        torch.autograd.set_detect_anomaly(True)
+    ),
+    "it leaves torch.set_printoptions changed": lambda: torch.set_printoptions(precision=2),
+    "it leaves np.seterr changed": lambda: np.seterr(all="ignore"),
+    "it leaves os.environ changed": lambda: os.environ.update(TRM_LEFT="1"),
     "it leaves the precision of float32 products at medium": lambda: (
         torch.set_float32_matmul_precision("medium")
     ),

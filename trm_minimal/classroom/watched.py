@@ -71,9 +71,9 @@ class Watched:
         mistakes += faults
         if not mistakes and not torch.is_grad_enabled() and (tensors or has_history(result)):
             mistakes.append(
-                "it switches gradients on inside its caller's torch.no_grad(); a function may"
-                " switch them off, and must put back what it found: `with torch.no_grad():` does, and"
-                " `torch.is_grad_enabled()` asks"
+                "it switches gradients on inside its caller's torch.no_grad(); a function may only"
+                " switch them off, as `with torch.no_grad():` does, and"
+                " `torch.is_grad_enabled()` tells what the caller wants"
             )
         if not mistakes:
             mistakes = [

@@ -39,6 +39,7 @@ def probe(f):
     check_minimum(f)
     check_two_draws(f)
     check_draws(f)
+    check_coins(f)
     check_one_step(f)
 
 
@@ -145,7 +146,6 @@ def check_exploration(f):
         f"with exploration 0.25, {held[0]:.0%} of the sure slots go on after step 1; a quarter"
         " should: m is at least 2",
     )
-    check_coins(f)
     sure_B = torch.ones(5 * MANY)
     default = 1 - float(f(sure_B, sure_B, 16, fresh()).double().mean())
     refuse_unless(
