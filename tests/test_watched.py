@@ -368,8 +368,10 @@ def test_two_kept_answers_may_name_each_other(folder):
     desk.kept_path(desk.exercise("4.1")).write_text(
         "import torch\n\nfrom trm_minimal.recursion import latent_recursion\n\n\n"
         "def deep_recursion(net, x, y, z, n, T, grad_rounds=1):\n"
-        "    for t in range(T):\n        with torch.set_grad_enabled(t >= T - grad_rounds):\n"
-        "            y, z = latent_recursion(net, x, y, z, n)\n    return y, z\n"
+        "    with torch.no_grad():\n        for _ in range(T - grad_rounds):\n"
+        "            y, z = latent_recursion(net, x, y, z, n)\n"
+        "    for _ in range(grad_rounds):\n        y, z = latent_recursion(net, x, y, z, n)\n"
+        "    return y, z\n"
     )
     deep, round = yours("4.1"), yours("3.1")
     assert deep.__globals__["latent_recursion"].__code__ == round.__code__
