@@ -4,13 +4,16 @@ its own message.
 A checker that says yes to all, or no to all, is planted at the end and must turn these tests red.
 """
 
+import math
 import re
 from collections import Counter
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from trm_minimal import recursion
 from trm_minimal.classroom import check, desk, hint, progress, solution, yours
@@ -221,6 +224,17 @@ def test_an_answer_that_leans_on_its_notebook_is_right_but_not_kept(folder, caps
     globals()["ELSEWHERE"] = recursion.latent_recursion
     assert check("3.1", latent_recursion) is latent_recursion
     assert "It uses ELSEWHERE from elsewhere" in capsys.readouterr().out and not folder.exists()
+
+
+def test_a_right_answer_may_use_what_every_notebook_imports(folder, capsys):
+    def latent_recursion(net, x, y, z, n):
+        for _ in range(int(np.ceil(math.floor(n)))):
+            z = net(z, torch.add(x, y))
+        return net(y, z), z
+
+    assert TASK.names == "" and check("3.1", latent_recursion) is latent_recursion
+    assert "Kept as" in capsys.readouterr().out
+    assert yours("3.1") is not recursion.latent_recursion
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_the_keeping(

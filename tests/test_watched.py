@@ -5,6 +5,7 @@ files.
 """
 
 import functools
+import os
 import random
 
 import numpy as np
@@ -76,6 +77,12 @@ CHANGES = {
     "it leaves torch.backends.cudnn.benchmark on": lambda: setattr(
         torch.backends.cudnn, "benchmark", True
     ),
+    "it leaves torch.autograd.set_detect_anomaly changed": lambda: (
+        torch.autograd.set_detect_anomaly(True)
+    ),
+    "it leaves torch.set_printoptions changed": lambda: torch.set_printoptions(precision=2),
+    "it leaves np.seterr changed": lambda: np.seterr(all="ignore"),
+    "it leaves os.environ changed": lambda: os.environ.update(TRM_LEFT="1"),
     "it leaves the precision of float32 products at medium": lambda: (
         torch.set_float32_matmul_precision("medium")
     ),
@@ -361,8 +368,10 @@ def test_two_kept_answers_may_name_each_other(folder):
     desk.kept_path(desk.exercise("4.1")).write_text(
         "import torch\n\nfrom trm_minimal.recursion import latent_recursion\n\n\n"
         "def deep_recursion(net, x, y, z, n, T, grad_rounds=1):\n"
-        "    for t in range(T):\n        with torch.set_grad_enabled(t >= T - grad_rounds):\n"
-        "            y, z = latent_recursion(net, x, y, z, n)\n    return y, z\n"
+        "    with torch.no_grad():\n        for _ in range(T - grad_rounds):\n"
+        "            y, z = latent_recursion(net, x, y, z, n)\n"
+        "    for _ in range(grad_rounds):\n        y, z = latent_recursion(net, x, y, z, n)\n"
+        "    return y, z\n"
     )
     deep, round = yours("4.1"), yours("3.1")
     assert deep.__globals__["latent_recursion"].__code__ == round.__code__

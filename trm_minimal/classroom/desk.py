@@ -25,6 +25,8 @@ from trm_minimal.classroom.world import unchanged
 from trm_minimal.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
+# what every notebook has, and so every answer may use: name -> how a kept file gets it
+ALWAYS = {"math": "import math", "np": "import numpy as np", "torch": "import torch"}
 
 
 class KeptAnswer(InspectLoader):
@@ -102,7 +104,10 @@ def keep(task: Exercise, answer: Any) -> str:
     text = "\n\n\n".join(filter(None, (imports, source))) + "\n"
     path = kept_path(task)
     try:
-        foreign = sorted(globals_of(text))
+        used = globals_of(text)
+        missing = [line for name, line in ALWAYS.items() if name in used]
+        text = "\n".join([*missing, text])
+        foreign = sorted(used - ALWAYS.keys())
         if foreign:
             names = ", ".join(foreign)
             return f"(It uses {names} from elsewhere in this notebook, so others cannot use it.)"

@@ -76,7 +76,7 @@ class Code(Exercise):
         with plain_world():
             with told("what it returns leads to", answer):
                 self.probe(Watched(answer, names, self.may_draw))
-            with torch.no_grad(), suppress(FirstCall):  # does it switch gradients on?
+            with torch.no_grad(), suppress(FirstCall):  # gradients stay off?
                 self.probe(Watched(answer, names, self.may_draw, first_only=True))
 
 

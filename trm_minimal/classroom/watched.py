@@ -46,7 +46,7 @@ class Watched:
     Refused where a call raises, overwrites what it was given, or leaves anything global changed
     (which is put back). `names` are the parameters; may_draw allows draws from torch's global
     generator. With first_only the first call ends in FirstCall, and an error of the answer is no
-    matter.
+    matter. Where the caller has switched gradients off, nothing may be recorded for autograd.
     """
 
     def __init__(
@@ -60,11 +60,21 @@ class Watched:
         before = picture(given)
         mistakes, result, cause = [], None, None
         try:
-            with unchanged(self.may_draw) as faults, told("it raised", self.answer):
+            with (
+                recorded() as tensors,
+                unchanged(self.may_draw) as faults,
+                told("it raised", self.answer),
+            ):
                 result = self.answer(*arguments, **keywords)
         except Refused as mistake:
             mistakes, cause = [] if self.first_only else [str(mistake)], mistake.__cause__
         mistakes += faults
+        if not mistakes and not torch.is_grad_enabled() and (tensors or has_history(result)):
+            mistakes.append(
+                "it switches gradients on inside its caller's torch.no_grad(); a function may only"
+                " switch them off, as `with torch.no_grad():` does, and"
+                " `torch.is_grad_enabled()` tells what the caller wants"
+            )
         if not mistakes:
             mistakes = [
                 f"it changes `{name}`, which its caller still needs; make something new, as "
@@ -108,15 +118,41 @@ def explained(kind: type[Exception], message: str) -> Iterator[None]:
         raise Refused(message.format(error=shown(mistake.__cause__))) from mistake.__cause__
 
 
-def is_inference(value: Any) -> bool:
-    """Is a tensor among these values that was made in inference mode?"""
+@contextmanager
+def recorded() -> Iterator[list[torch.Size]]:
+    """The list that it gives holds the shape of each tensor that autograd kept inside."""
+    shapes = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        shapes.append(tensor.shape)
+        return tensor
+
+    if torch.is_grad_enabled():  # nothing to watch: the caller wants it
+        yield shapes
+        return
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield shapes
+
+
+def tensors_of(value: Any) -> list[Tensor]:
+    """The tensors among these values, also in modules, lists, tuples and dictionaries."""
     if isinstance(value, nn.Module):
         value = [*value.parameters(), *value.buffers()]
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):
-        return any(map(is_inference, value))
-    return isinstance(value, Tensor) and value.is_inference()
+        return [tensor for part in value for tensor in tensors_of(part)]
+    return [value] if isinstance(value, Tensor) else []
+
+
+def is_inference(value: Any) -> bool:
+    """Is a tensor among these values that was made in inference mode?"""
+    return any(tensor.is_inference() for tensor in tensors_of(value))
+
+
+def has_history(value: Any) -> bool:
+    """Is a tensor among these values that autograd remembers the making of?"""
+    return any(tensor.grad_fn is not None for tensor in tensors_of(value))
 
 
 def line_of(error: BaseException, answer: Any) -> str:

@@ -2,11 +2,12 @@
 each change.
 """
 
+import os
 import pickle
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,11 @@ def _generator(name: str, read: Callable, write: Callable) -> Switch:
         f"it changes {name}; draw from the generator that is handed in, as in "
         "`torch.rand(3, generator=generator)`, or from one of your own",
     )
+
+
+def _write_environment(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
 
 
 DRAWS = _generator("torch's global generator", torch.get_rng_state, torch.set_rng_state)
@@ -102,6 +108,27 @@ SWITCHES = (
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,
         "it leaves the precision of float32 products at {now}; that is the caller's to choose",
+    ),
+    Switch(
+        lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
+        lambda state: torch.autograd.set_detect_anomaly(*state),
+        "it leaves torch.autograd.set_detect_anomaly changed; use `with"
+        " torch.autograd.detect_anomaly():`, which puts it back",
+    ),
+    Switch(
+        lambda: asdict(torch._tensor_str.PRINT_OPTS),  # torch has no public way to read them
+        lambda options: torch.set_printoptions(**options),
+        "it leaves torch.set_printoptions changed; how tensors are shown is the caller's to choose",
+    ),
+    Switch(
+        np.geterr,
+        lambda state: np.seterr(**state),
+        "it leaves np.seterr changed; use `with np.errstate(...):`, which puts it back",
+    ),
+    Switch(
+        lambda: dict(os.environ),
+        _write_environment,
+        "it leaves os.environ changed; those variables are the caller's",
     ),
 )
 

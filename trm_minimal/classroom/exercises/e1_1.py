@@ -57,6 +57,9 @@ def probe(f):
     check_rows_differ(*moves[0])
     check_reach(cells_BL, values_BV)
     check_coins(cells_BL, values_BV)
+    check_puzzles_apart(cells_BL, values_BV)
+    check_orders(cells_BL, values_BV)
+    check_exchange(cells_BL)
 
 
 def check_form(move, batch):
@@ -224,6 +227,66 @@ def check_coins(cells_BL, values_BV):
         )
 
 
+def parts(cells_BL, values_BV):
+    """The number of each puzzle's order, [B], among the orders that occur, by name."""
+    _, rows_BS, columns_BS = orders(cells_BL)
+    return {
+        name: order_BS.unique(dim=0, return_inverse=True)[1]
+        for name, order_BS in (
+            ("rows", rows_BS),
+            ("columns", columns_BS),
+            ("digits", values_BV[:, 2:]),
+        )
+    }
+
+
+def check_puzzles_apart(cells_BL, values_BV):
+    """No puzzle of a batch follows another one, and a batch is as mixed as all draws are."""
+    for name, order_B in parts(cells_BL, values_BV).items():
+        order_XB = order_B.view(BATCHES, -1)
+        alike_BB = (order_XB[:, :, None] == order_XB[:, None]).all(0).triu(1)
+        for first, second in alike_BB.nonzero()[:1].tolist():
+            raise Refused(
+                f"puzzles {first} and {second} of a batch get one order of the {name} between them"
+                f" in each of {BATCHES} batches; every puzzle draws its own"
+            )
+        fewest, most = min(len(row.unique()) for row in order_XB), len(order_B.unique())
+        refuse_unless(
+            fewest > 0.4 * most,
+            f"a batch of {DRAWS // BATCHES} puzzles holds no more than {fewest} of the orders of"
+            f" the {name}, though other batches hold others; draw a whole order for each puzzle",
+        )
+
+
+def check_orders(cells_BL, values_BV):
+    """Pearson's chi-squared: a fair draw exceeds these bounds once in a million times."""
+    for name, order_B in parts(cells_BL, values_BV).items():
+        times = order_B.bincount().double()
+        expected = DRAWS / len(times)
+        spread = float(((times - expected) ** 2).sum() / expected)
+        refuse_unless(
+            spread < {8: 42, 24: 72}[len(times)],
+            f"one order of the {name} comes {int(times.max())} times in {DRAWS:,} draws and another"
+            f" {int(times.min())} times, {expected:.0f} each is fair; a few random swaps do not"
+            " shuffle, argsort of torch.rand does",
+        )
+
+
+def check_exchange(cells_BL):
+    """Whether rows and columns are exchanged says nothing about their orders."""
+    turned_B, *both = orders(cells_BL)
+    for name, order_BS in zip(("rows", "columns"), both, strict=True):
+        numbers_B = order_BS.unique(dim=0, return_inverse=True)[1]
+        for number in range(8):
+            share = turned_B[numbers_B == number].double().mean()
+            refuse_unless(
+                float((share - turned_B.double().mean()).abs()) < 0.25,
+                f"with one order of the {name} rows and columns are exchanged in {share:.0%} of the"
+                f" draws, with all orders together in {turned_B.double().mean():.0%}; that choice"
+                " wants a draw for itself",
+            )
+
+
 def count(orders_BS) -> int:
     return len(orders_BS.unique(dim=0))
 
@@ -369,6 +432,35 @@ def orders_with_ties(batch, generator):
     return made_of(unfair(), unfair(), digit_orders(batch, generator))
 
 
+def exchanged_by_the_rows(batch, generator):
+    rows, columns = lines(batch, generator), lines(batch, generator)
+    move = made_of(rows, columns, digit_orders(batch, generator))
+    cells = move.cells_BL.view(batch, 4, 4)
+    turned = (rows[:, 0] > 1)[:, None, None]
+    return Move(torch.where(turned, cells.mT, cells).flatten(1), move.values_BV)
+
+
+def twins_in_a_batch(batch, generator):
+    half = lines((batch + 1) // 2, generator)
+    rows = torch.cat((half, half))[:batch]
+    return made_of(rows, lines(batch, generator), digit_orders(batch, generator))
+
+
+def one_order_rotated(batch, generator):
+    order = torch.randperm(4, generator=generator)
+    ahead = torch.randint(4, (batch, 1), generator=generator)
+    digits = order[(torch.arange(4) + ahead) % 4] + 2
+    return made_of(lines(batch, generator), lines(batch, generator), digits)
+
+
+def three_swaps(batch, generator):
+    digits = torch.arange(2, 6).repeat(batch, 1)
+    for row in digits:
+        for i, j in torch.randint(4, (3, 2), generator=generator).tolist():
+            row[[i, j]] = row[[j, i]]
+    return made_of(lines(batch, generator), lines(batch, generator), digits)
+
+
 EXERCISE = Code(
     number="1.1",
     title="a random symmetry for each puzzle",
@@ -417,6 +509,10 @@ EXERCISE = Code(
         one_order_for_both: "rows and columns depend on each other",
         one_turn_for_the_batch: "one draw for the whole batch",
         orders_with_ties: "should be equally likely",
+        exchanged_by_the_rows: "wants a draw for itself",
+        twins_in_a_batch: "between them",
+        one_order_rotated: "holds no more than",
+        three_swaps: "a few random swaps",
     },
     names="import torch\n\nfrom trm_minimal.tasks import Move",
 )

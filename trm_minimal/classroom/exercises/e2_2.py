@@ -93,6 +93,11 @@ def probe(f):
             "position 1 is right, later ones are not; position p turns p times as far",
         )
         check_gradient(f, h_LK, base)
+    out_LK = f(torch.ones(3, 4))
+    refuse_unless(
+        out_LK.dtype == torch.float32,
+        f"a table of float32 comes out as {out_LK.dtype}; keep the type that comes in",
+    )
 
 
 def check_gradient(f, h_LK, base):
@@ -198,6 +203,10 @@ def half_detached(h_LK, base=10_000):
     return h_LK * angles(L, K, base).cos() + quarter_LK * angles(L, K, base).sin()
 
 
+def always_double(h_LK, base=10_000):
+    return rotated(h_LK, base).double()
+
+
 EXERCISE = Code(
     number="2.2",
     title="positions that are turned askew",
@@ -230,6 +239,7 @@ EXERCISE = Code(
         in_place: "it changes `h_LK`",
         detached: "no gradient comes back",
         half_detached: "the gradient that comes back to h",
+        always_double: "keep the type",
         not_returned: "it returns None",
         not_joined: "comes out as (",
     },

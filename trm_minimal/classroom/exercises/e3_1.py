@@ -153,6 +153,13 @@ def question_detached(net, x, y, z, n):
     return net(y, z), z
 
 
+def gradients_switched_on(net, x, y, z, n):
+    with torch.enable_grad():
+        for _ in range(n):
+            z = net(z, x + y)
+        return net(y, z), z
+
+
 EXERCISE = Code(
     number="3.1",
     title="latent_recursion",
@@ -181,6 +188,7 @@ EXERCISE = Code(
         thought_without_gradient: "leave out torch.no_grad()",
         question_overwritten: "it changes `x`",
         question_detached: "no gradient reaches x",
+        gradients_switched_on: "inside its caller's torch.no_grad()",
     },
     names="",
 )

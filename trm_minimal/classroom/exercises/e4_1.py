@@ -27,12 +27,15 @@ def deep_recursion(net, x, y, z, n, T, grad_rounds=1):
 
 
 def probe(f):
-    n = 3
-    for T, rounds in ((3, 1), (1, 1), (4, 2), (2, 2)):
+    for n, T, rounds in ((3, 3, 1), (3, 1, 1), (3, 4, 2), (2, 2, 2), (2, 4, 3), (5, 3, 1)):
         mine, right = Tape(), Tape()
         asked = {"grad_rounds": rounds} if rounds > 1 else {}  # 1 is the default
         result = two_states(f(mine, *mine.states, n, T, **asked))
         made, wanted = len(mine.calls), T * (n + 1)
+        refuse_unless(
+            made == wanted or n == 3 or made != T * 4,
+            f"with n = {n} it still makes 3 + 1 calls in each of the {T} rounds; n is an argument",
+        )
         refuse_unless(
             made == wanted,
             f"with n = {n}, T = {T} and grad_rounds = {rounds} it makes {made} calls of net; all"
@@ -227,6 +230,32 @@ def in_inference_mode(net, x, y, z, n, T, grad_rounds=1):
     return y, z
 
 
+def caller_overruled(net, x, y, z, n, T, grad_rounds=1):
+    for i in range(T):
+        with torch.set_grad_enabled(i >= T - grad_rounds):
+            y, z = latent_recursion(net, x, y, z, n)
+    return y, z
+
+
+def three_thoughts(net, x, y, z, n, T, grad_rounds=1):
+    with torch.no_grad():
+        for _ in range(T - grad_rounds):
+            y, z = latent_recursion(net, x, y, z, 3)
+    for _ in range(grad_rounds):
+        y, z = latent_recursion(net, x, y, z, 3)
+    return y, z
+
+
+def two_rounds_at_most(net, x, y, z, n, T, grad_rounds=1):
+    with_gradient = 1 if grad_rounds == 1 else 2
+    with torch.no_grad():
+        for _ in range(T - with_gradient):
+            y, z = latent_recursion(net, x, y, z, n)
+    for _ in range(with_gradient):
+        y, z = latent_recursion(net, x, y, z, n)
+    return y, z
+
+
 EXERCISE = Code(
     number="4.1",
     title="deep_recursion",
@@ -262,6 +291,9 @@ EXERCISE = Code(
         thought_returned_detached: "z comes back detached",
         detached_at_the_start: "no gradient reaches y",
         in_inference_mode: "made under torch.inference_mode()",
+        caller_overruled: "inside its caller's torch.no_grad()",
+        three_thoughts: "n is an argument",
+        two_rounds_at_most: "grad_rounds = 3 the gradient reaches",
     },
     names="import torch\n\nfrom trm_minimal.recursion import latent_recursion",
 )

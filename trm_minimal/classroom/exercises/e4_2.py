@@ -1,3 +1,5 @@
+import torch
+
 from trm_minimal import recursion
 from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.probes import (
@@ -124,6 +126,15 @@ def question_detached(net, x, y, z, n, T):
     return y, z
 
 
+def caller_overruled(net, x, y, z, n, T):
+    for t in range(T):
+        with torch.set_grad_enabled(t == T - 1):
+            for _ in range(n):
+                z = net(z, x + y)
+            y = net(y, z)
+    return y, z
+
+
 EXERCISE = Code(
     number="4.2",
     title="a gradient that went missing",
@@ -150,6 +161,7 @@ EXERCISE = Code(
         old_answer: "not the last y and z",
         one_round_fewer: "call 9 is another one",
         question_detached: "no gradient reaches x",
+        caller_overruled: "inside its caller's torch.no_grad()",
     },
     names="import torch",
 )

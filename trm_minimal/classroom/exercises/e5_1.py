@@ -113,8 +113,8 @@ def check_single_scores(f):
         side = "at or above 0: s(a) = a + 1" if a >= 0 else "below 0: s(a) = 1/(1 - a)"
         refuse_unless(
             math.isclose(p, s / (1 + s), abs_tol=1e-4),
-            f"of two tokens with scores 0 and {a:g} the second gets probability {p:.3f}; s(0) = 1"
-            f" and s({a:g}) = {s:.3g} make it {s / (1 + s):.3f}. Look at the formula for scores"
+            f"of two tokens with scores 0 and {a:g} the second gets probability {p:.6f}; s(0) = 1"
+            f" and s({a:g}) = {s:.3g} make it {s / (1 + s):.6f}. Look at the formula for scores"
             f" {side}",
         )
 

@@ -74,6 +74,7 @@ def probe(f):
     ):
         check_slots(f, L, halted)
     check_first_refill(f)
+    check_endless_states(f)
 
 
 def check_slots(f, L, halted):
@@ -209,6 +210,22 @@ def check_first_refill(f):
     )
 
 
+def check_endless_states(f):
+    """A state that has grown beyond all numbers does not live on in the next puzzle."""
+    halted, L = [False, True], 4
+    (inputs_BL, labels_BL), model = new_puzzles(2, L), FakeModel(L)
+    for value in (float("inf"), float("nan")):
+        old = old_carry(2, L, halted)
+        for state_BLD in (old.y, old.z):
+            state_BLD[1] = value
+        new = f(model, old, inputs_BL, labels_BL)
+        refuse_unless(
+            bool(new.y.isfinite().all() and new.z.isfinite().all()),
+            f"a halted slot whose old states are {value} starts from states that are not finite:"
+            " zero times infinity is not a number; choose with torch.where, do not multiply",
+        )
+
+
 def chosen(carry, fresh, **given):
     """Right but for the fields that are given."""
 
@@ -311,6 +328,16 @@ def seeded_inside(model, carry, inputs_BL, labels_BL, generator=None):
     return halting.refill(model, carry, inputs_BL, labels_BL, generator)
 
 
+def multiplied(model, carry, inputs_BL, labels_BL, generator=None):
+    new = chosen(carry, empty_carry(model, inputs_BL, labels_BL, generator))
+    stays_B11 = 1 - carry.halted.view(-1, 1, 1).float()
+    y_BLD, z_BLD = model.initial_states(inputs_BL, generator)
+    return new._replace(
+        y=y_BLD * (1 - stays_B11) + carry.y * stays_B11,
+        z=z_BLD * (1 - stays_B11) + carry.z * stays_B11,
+    )
+
+
 EXERCISE = Code(
     number="5.2",
     title="refill",
@@ -355,6 +382,7 @@ EXERCISE = Code(
         rows_dropped: "comes out with shape",
         empty_carry_forgotten: "is not filled with the new puzzles",
         plain_tuple: "it returns a tuple",
+        multiplied: "zero times infinity",
     },
     names="import torch\n\nfrom trm_minimal.halting import Carry, empty_carry",
 )

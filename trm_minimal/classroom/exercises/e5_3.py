@@ -39,6 +39,7 @@ def probe(f):
     check_minimum(f)
     check_two_draws(f)
     check_draws(f)
+    check_coins(f)
     check_one_step(f)
 
 
@@ -150,6 +151,17 @@ def check_exploration(f):
     refuse_unless(
         abs(default - 0.1) < 0.006,
         f"unless told otherwise, {default:.1%} of the slots explore; keep exploration=0.1",
+    )
+
+
+def check_coins(f):
+    """Each slot throws a coin of its own, so the number of those that explore varies."""
+    sure_B, generator = torch.ones(8), fresh(1)
+    counts = {int((~f(sure_B, sure_B, 16, generator, exploration=0.5)).sum()) for _ in range(50)}
+    refuse_unless(
+        len(counts) > 1,
+        f"with exploration 0.5 exactly {max(counts)} of 8 slots explore in each of 50 calls; each"
+        " slot explores or not by a coin of its own, so that number varies",
     )
 
 
@@ -326,6 +338,13 @@ def numbers(q_B, steps_B, N_sup, generator, exploration=0.1):
     return halting.halt_by_q(q_B, steps_B, N_sup, generator, exploration).float()
 
 
+def a_fixed_number(q_B, steps_B, N_sup, generator, exploration=0.1):
+    B = len(q_B)
+    explore_B = torch.rand(B, generator=generator).argsort().argsort() < round(exploration * B)
+    m_B = torch.randint(2, max(N_sup, 2) + 1, (B,), generator=generator)
+    return (q_B > 0) & (steps_B >= torch.where(explore_B, m_B, 0)) | (steps_B >= N_sup)
+
+
 EXERCISE = Code(
     number="5.3",
     title="halt_by_q",
@@ -361,6 +380,7 @@ EXERCISE = Code(
         halts_at_random: "exploring only holds back",
         coin_for_the_batch: "throw a coin for each slot",
         coin_turned: "the comparison is turned",
+        a_fixed_number: "so that number varies",
         m_from_one: "a quarter should: m is at least 2",
         m_below_the_end: "both included",
         m_for_the_batch: "each slot should draw its own",

@@ -74,6 +74,7 @@ def probe(f):
         "numbers in place, as `old.mul_(decay)` does",
     )
     check_graph(f, shadow, model)
+    check_model_stays(f)
 
     for decay in (0.5, 0.98, 1.0, 0.0):  # from there on, several times
         shadow, model = two_nets()
@@ -102,8 +103,8 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
     )
     change = (now - old) / (weight - old)
     told = (
-        f"with decay {decay} a number goes from {old[0]:.2f} to {now[0]:.2f}, where the model has"
-        f" {weight[0]:.2f}"
+        f"with decay {decay} a number goes from {old[0]:.4f} to {now[0]:.4f}, where the model has"
+        f" {weight[0]:.4f}"
     )
     refuse_unless(not close(now, weight), f"{told}: it is copied, not averaged")
     refuse_unless(
@@ -116,7 +117,26 @@ def check_result(now: Tensor, old: Tensor, weight: Tensor, decay: float):
     )
     refuse_unless(
         close(now, decay * old + (1 - decay) * weight),
-        f"{told}; {decay * old[0] + (1 - decay) * weight[0]:.2f} is right",
+        f"{told}; {decay * old[0] + (1 - decay) * weight[0]:.4f} is right",
+    )
+
+
+def check_model_stays(f):
+    """Its gradients and its mode are for training, which goes on."""
+    shadow, model = two_nets()
+    for weight in model.parameters():
+        weight.grad = torch.ones_like(weight)
+    f(shadow, model, 0.9)
+    refuse_unless(
+        all(
+            weight.grad is not None and bool((weight.grad == 1).all())
+            for weight in model.parameters()
+        ),
+        "the model's gradients are gone or others afterwards; leave them to the optimizer",
+    )
+    refuse_unless(
+        all(part.training for part in model.modules()),
+        "the model is no longer in training mode afterwards; leave out `model.eval()`",
     )
 
 
@@ -211,6 +231,16 @@ def new_parameters(shadow, model, decay):
             setattr(old, name, nn.Parameter(mean, requires_grad=False))
 
 
+def gradients_cleared(shadow, model, decay):
+    moved(shadow, model, decay, 1 - decay)
+    model.zero_grad()
+
+
+def mode_changed(shadow, model, decay):
+    model.eval()
+    moved(shadow, model, decay, 1 - decay)
+
+
 EXERCISE = Code(
     number="5.4",
     title="ema_update",
@@ -245,6 +275,8 @@ EXERCISE = Code(
         model_frozen: "do not want gradients as before",
         only_what_is_trained: "8 of 24 numbers stay",
         new_memory: "new memory",
+        gradients_cleared: "leave them to the optimizer",
+        mode_changed: "no longer in training mode",
         new_parameters: "new parameters",
     },
 )

@@ -147,6 +147,11 @@ def check_calls(f, clip):
     )
     grown = at["step"].norm() / true.norm()
     refuse_unless(
+        "unscale_" in calls or not torch.isclose(at["step"].norm(), torch.tensor(clip * SCALE)),
+        "it clips to clip times the scale: that is the right length, but the gradients have their"
+        " true size only in the step; let unscale_ make them so before the clipping",
+    )
+    refuse_unless(
         "unscale_" in calls,
         f"without unscale_ the clipping sees gradients that are {SCALE:,.0f} times too long: it"
         " shortens every one",
@@ -357,6 +362,14 @@ def skips_by_itself(model, optimizer, scaler, loss, clip):
     optimizer.zero_grad()
 
 
+def clips_to_the_scaled_length(model, optimizer, scaler, loss, clip):
+    scaler.scale(loss).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip * scaler.get_scale())
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+
+
 EXERCISE = Code(
     number="6.1",
     title="one update in mixed precision",
@@ -385,6 +398,7 @@ EXERCISE = Code(
         never_steps: "never lets the scaler step",
         clips_before_unscaling: "divide, then clip",
         never_unscales: "it shortens every one",
+        clips_to_the_scaled_length: "only in the step",
         never_clips: "with its full length",
         clips_to_one: "of its own)",
         clips_each_number: "points elsewhere",

@@ -42,6 +42,7 @@ def boards(cells: int, mistakes: list[int]):
 
 
 def probe(f):
+    check_sides(f)
     check_one(f, 81, 79, "one right cell is enough for it")
     check_one(f, 81, 30, "a puzzle with more than half of its cells right still counts as solved")
     for cells in (900, 1_000_000):
@@ -60,13 +61,18 @@ def probe(f):
         check_bins(f, cells, mistakes)
 
 
-def check_one(f, cells, wrong, fault):
-    """One puzzle in one bin, and not solved."""
-    found = f(*boards(cells, [wrong]), torch.tensor([25]), [(20, 30)])
+def solved_of_one(f, tokens_NL, labels_NL):
+    """How many puzzles it counts as solved of a single one in a single bin."""
+    found = f(tokens_NL, labels_NL, torch.tensor([25]), [(20, 30)])
     refuse_unless(
         found is not None, "it returns nothing; it should return a list with a pair for each bin"
     )
-    solved = found[0][0]
+    return found[0][0]
+
+
+def check_one(f, cells, wrong, fault):
+    """One puzzle in one bin, and not solved."""
+    solved = solved_of_one(f, *boards(cells, [wrong]))
     told = f"one board of {cells:,} cells, {wrong} of them wrong: it says {solved} of 1 solved"
     refuse_unless(solved <= 1, f"{told}; those are cells, and whole puzzles are wanted")
     refuse_unless(solved != 1, f"{told}: {fault}")
@@ -76,11 +82,25 @@ def check_exchanged(f):
     """Two cells with each other's digit: the sums agree, the boards do not."""
     tokens_NL, labels_NL = boards(81, [0])
     tokens_NL[0, :2] = labels_NL[0, [1, 0]]
-    ((solved, _),) = f(tokens_NL, labels_NL, torch.tensor([25]), [(20, 30)])
     refuse_unless(
-        solved == 0,
+        solved_of_one(f, tokens_NL, labels_NL) == 0,
         "a board with two digits exchanged counts as solved: the sums agree; compare cell by cell",
     )
+
+
+def check_sides(f):
+    """A wrong token may be larger than the right one, or smaller."""
+    solved = {}
+    for change, word in ((1, "larger"), (-1, "smaller")):
+        tokens_NL, labels_NL = boards(81, [0])
+        tokens_NL[0, 40] += change
+        solved[word] = solved_of_one(f, tokens_NL, labels_NL)
+    for word, other in (("larger", "smaller"), ("smaller", "larger")):
+        refuse_unless(
+            (solved[word], solved[other]) != (1, 0),
+            f"a board with one token {word} than the right one counts as solved, and with one "
+            f"{other} it does not; ask for equal ones",
+        )
 
 
 def check_bins(f, cells, mistakes):
@@ -98,6 +118,10 @@ def check_bins(f, cells, mistakes):
         ]
         told = f"{here}: its {there} puzzles have {inside} wrong cells. It says {solved} of {count}"
         refuse_unless(solved == solved, f"{here}: nan; an empty bin is (0, 0)")
+        refuse_unless(
+            not any(isinstance(part, torch.Tensor) for part in (solved, count)),
+            f"{here}: the pair holds tensors; plain ints are wanted, and int(...) makes them",
+        )
         refuse_unless(count != len(mistakes), f"{told}: it counts the puzzles of all bins in each")
         refuse_unless(
             count == there,
@@ -182,6 +206,19 @@ def nearly_all(tokens_NL, labels_NL, values_N, bins):
     return whole((tokens_NL == labels_NL).double().mean(1) >= 0.999, values_N, bins)
 
 
+def not_smaller(tokens_NL, labels_NL, values_N, bins):
+    return whole((tokens_NL >= labels_NL).all(1), values_N, bins)
+
+
+def not_larger(tokens_NL, labels_NL, values_N, bins):
+    return whole((tokens_NL <= labels_NL).all(1), values_N, bins)
+
+
+def tensors(tokens_NL, labels_NL, values_N, bins):
+    right_N = (tokens_NL == labels_NL).all(1)
+    return [(right_N[inside_N].sum(), inside_N.sum()) for inside_N in bins_of(values_N, bins)]
+
+
 EXERCISE = Code(
     number="7.2",
     title="a splendid score",
@@ -214,6 +251,9 @@ EXERCISE = Code(
         edge_lost: "gets lost",
         all_in_each: "of all bins in each",
         a_share: "that is a share",
+        not_smaller: "one token larger than",
+        not_larger: "one token smaller than",
+        tensors: "the pair holds tensors",
         empty_is_nan: "an empty bin",
     },
 )

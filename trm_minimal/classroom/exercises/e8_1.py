@@ -1,5 +1,7 @@
 """Exercise 8.1: position."""
 
+from numbers import Integral
+
 from trm_minimal.classroom.exercise import Code
 from trm_minimal.classroom.watched import refuse_unless, shown
 from trm_minimal.schedules import Depth
@@ -82,6 +84,10 @@ def check_moment(got, right, here: str, n: int, T: int):
         step == right[0], f"{wanted}. Look at the step: it ends after T rounds of n + 1 calls each"
     )
     refuse_unless(state == right[3], f"{wanted}. Which state does this call renew?")
+    refuse_unless(
+        all(isinstance(part, Integral) for part in (step, round, call)),
+        f"{wanted}. Whole numbers are wanted, with no point in them: `//` gives them, `/` does not",
+    )
 
 
 def counted_from_zero(k, n, T):
@@ -114,6 +120,11 @@ def no_moment_zero(k, n, T):
     return rounds // T + 1, rounds % T + 1, call + 1, "y" if call == n else "z"
 
 
+def step_with_a_point(k, n, T):
+    step, *others = reference()(k, n, T)
+    return (float(step), *others)
+
+
 EXERCISE = Code(
     number="8.1",
     title="position",
@@ -144,6 +155,7 @@ EXERCISE = Code(
         rounds_never_begin_anew: "Look at the round",
         a_step_for_each_round: "Look at the step",
         y_comes_first: "Which state does this call renew",
+        step_with_a_point: "no point in them",
         no_moment_zero: "by definition",
     },
     names="",

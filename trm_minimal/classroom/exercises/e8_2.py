@@ -53,6 +53,14 @@ def probe(f):
             f"with {shape[0]} moments of {shape[1]} puzzles another time comes out than the"
             " right one",
         )
+    long_KNL = torch.zeros(300, 1, 2, dtype=torch.uint8)
+    long_KNL[290:, 0, 0] = 1
+    got = shaped(f(long_KNL), (1, 2))
+    refuse_unless(
+        got.tolist() == [[290, 0]],
+        f"a cell that changes in moment 290 of 300 settles in moment {int(got[0, 0])}, by your"
+        " function; uint8 ends at 255, so count moments in torch.long",
+    )
 
 
 def shaped(got, shape) -> Tensor:
@@ -120,6 +128,11 @@ def first_puzzle_only(tokens_KNL):
     return reference()(tokens_KNL)[:1].expand(tokens_KNL.shape[1:])
 
 
+def moments_in_uint8(tokens_KNL):
+    moments_K11 = torch.arange(1, len(tokens_KNL) + 1).to(torch.uint8).view(-1, 1, 1)
+    return ((tokens_KNL != tokens_KNL[-1]) * moments_K11).amax(0).long()
+
+
 EXERCISE = Code(
     number="8.2",
     title="settle_time",
@@ -151,6 +164,7 @@ EXERCISE = Code(
         never_is_the_end: "settled from the start",
         one_time_for_all_cells: "is wanted",
         as_fractions: "whole numbers, torch.long",
+        moments_in_uint8: "uint8 ends at 255",
         first_puzzle_only: "another time comes out",
     },
 )

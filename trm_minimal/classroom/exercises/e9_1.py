@@ -49,6 +49,7 @@ def probe(f):
     check_pairs(f, {0: 0.2, 1: 0.0, 2: 0.5}, {0: 0.0, 1: 0.1, 2: 0.1})
     check_pairs(f, {seed: 0.5 + 0.01 * seed**2 for seed in range(6)}, dict.fromkeys(range(6), 0.5))
     check_pairs(f, {3: 0.25, 4: 0.85}, {4: 0.5, 3: 0.5})
+    check_equal_gaps(f)
     for ours, theirs, n in (({0: 0.6, 1: 0.9}, {0: 0.5}, 1), ({0: 0.6}, {1: 0.5}, 0), ({}, {}, 0)):
         value, low, high, count = numbers(f(ours, theirs))
         refuse_unless(
@@ -62,6 +63,18 @@ def probe(f):
         )
         right = math.isnan(value) if n == 0 else math.isclose(value, 0.1)
         refuse_unless(right, f"with {n} pairs the mean is {value:g}")
+
+
+def check_equal_gaps(f):
+    """Two seeds with the same difference are two pairs. The numbers are exact in binary."""
+    ours, theirs = {0: 0.5, 1: 0.75, 2: 1.0}, {0: 0.25, 1: 0.5, 2: 0.5}
+    _, _, _, count = numbers(f(ours, theirs))
+    refuse_unless(
+        count == 3,
+        f"where two of three differences are equal it counts {count:g}; a set keeps equal ones"
+        " once, so keep them in a list",
+    )
+    check_pairs(f, ours, theirs)
 
 
 def check_pairs(f, ours, theirs):
@@ -185,6 +198,10 @@ def plain_tuple(ours, theirs):
     return tuple(of_gaps(gaps_of(ours, theirs)))
 
 
+def set_of_gaps(ours, theirs):
+    return of_gaps(list(set(gaps_of(ours, theirs))))
+
+
 EXERCISE = Code(
     number="9.1",
     title="paired",
@@ -218,6 +235,7 @@ EXERCISE = Code(
         sure_of_one: "claim nothing",
         any_seed: "skip what is not in both",
         no_score_of_zero: "of seeds [0, 1, 2] and [0, 1, 2] it makes 2 pairs",
+        set_of_gaps: "a set keeps equal ones",
         plain_tuple: "with mean, low, high and n",
     },
     names=(

@@ -52,6 +52,13 @@ def probe(f):
                 found, right = f(one, step * each, which), reference()(one, step * each, which)
                 refuse_unless(found is not None, "it returns nothing; a number is wanted")
                 check_value(float(found), right, one, step, each, which)
+            share = step * each + each // 2  # of a step that is not paid for in full
+            found, right = f(one, share), reference()(one, share)
+            refuse_unless(
+                math.isclose(found, right),
+                f"a supervision step has {each} calls, and {step} steps and a half are paid for: it"
+                f" returns {found:.3f}, {right:.3f} is right; half a step is not paid for",
+            )
         found = f(one, 99 * each)
         refuse_unless(
             isinstance(found, float) and math.isnan(found),
@@ -61,6 +68,28 @@ def probe(f):
         refuse_unless(
             math.isclose(f(one, 100 * each), 0.01),
             "without `which` it should read the average, ema",
+        )
+    check_irregular(f)
+
+
+def check_irregular(f):
+    """Looks at any steps, and a score of zero."""
+    heights = {90: 0.05, 205: 0.2, 300: 0.3, 415: 0.0, 430: 0.1}
+    rows = [{"step": step, "ema": height, "raw": height} for step, height in heights.items()]
+    one, each = {"recipe": {"test_depth": [2, 3]}, "curve": rows}, 9
+    for step in (95, 204, 210, 310, 420, 500):
+        found, right = f(one, step * each), reference()(one, step * each)
+        told = (
+            f"of a run looked at after {list(heights)} steps it returns {shown(found)} for {step}"
+        )
+        refuse_unless(
+            right != 0 or found == 0,
+            f"{told} steps; {right:.3f} is right: a score of 0 counts like any other",
+        )
+        refuse_unless(
+            math.isclose(found, right),
+            f"{told} steps; {right:.3f} is right: rows need not stand at regular steps, so ask each"
+            " for its own",
         )
 
 
@@ -153,6 +182,22 @@ def nothing_is_zero(record, calls, which="ema"):
     return rows[-1][which] if rows else 0.0
 
 
+def zero_dropped(record, calls, which="ema"):
+    rows = rows_within(record, calls, calls_of(record))
+    return ([math.nan] + [row[which] for row in rows if row[which]])[-1]
+
+
+def half_a_step(record, calls, which="ema"):
+    steps = round(calls / calls_of(record))
+    return last([row for row in record["curve"] if row["step"] <= steps], which)
+
+
+def by_spacing(record, calls, which="ema"):
+    rows = record["curve"]
+    seen = calls // calls_of(record) // rows[0]["step"]
+    return rows[min(seen, len(rows)) - 1][which] if seen else math.nan
+
+
 EXERCISE = Code(
     number="9.2",
     title="at_calls",
@@ -181,6 +226,9 @@ EXERCISE = Code(
         best_so_far: "the best row so far",
         always_raw: "it reads raw",
         nothing_is_zero: "nothing is known there",
+        zero_dropped: "a score of 0 counts",
+        half_a_step: "half a step is not paid for",
+        by_spacing: "rows need not stand at regular steps",
     },
     names="import math",
 )

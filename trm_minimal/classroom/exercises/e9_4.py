@@ -100,6 +100,31 @@ CASES = (  # changes of GOOD in ours and in theirs, the factor, and what a wrong
     ),
     ({}, {"steps": 2000}, "steps", "steps may be the factor, and then are no confound"),
     ({}, {"seeds": 5}, "seeds", "seeds may be the factor, and then are no confound"),
+    (
+        {"steps": 40, "warm-up": 20},
+        {"layers": 4, "steps": 200, "warm-up": 100},
+        "layers",
+        "each run is past its own warm-up; compare each run's steps with its own",
+    ),
+    (
+        {"seeds": 5},
+        {"layers": 4, "seeds": 2},
+        "layers",
+        "five seeds do not make up for the other run's two",
+    ),
+    ({"seeds": 1}, {}, "seeds", "where seeds are the factor, one seed is a confound all the same"),
+    (
+        {"steps": 40},
+        {},
+        "steps",
+        "where steps are the factor, a run inside its warm-up is a confound all the same",
+    ),
+    (
+        {"warm-up": 2000},
+        {},
+        "warm-up",
+        "where the warm-up is the factor, a run inside it is a confound all the same",
+    ),
 )
 
 
@@ -221,6 +246,38 @@ def any_loss(ours, theirs, factor):
     return reference()(ours, theirs, factor) | ({"blind score"} if blind else set())
 
 
+def with_rule(word, ours, theirs, factor, holds):
+    """Right but for one rule."""
+    return without(reference()(ours, theirs, factor), word) | ({word} if holds else set())
+
+
+def least_steps_and_most_warm_up(ours, theirs, factor):
+    inside = min(run["steps"] for run in (ours, theirs)) <= max(
+        run["warm-up"] for run in (ours, theirs)
+    )
+    return with_rule("inside warm-up", ours, theirs, factor, inside)
+
+
+def mean_of_seeds(ours, theirs, factor):
+    few = (ours["seeds"] + theirs["seeds"]) / 2 < 3
+    return with_rule("one seed", ours, theirs, factor, few)
+
+
+def seeds_as_factor_skipped(ours, theirs, factor):
+    found = reference()(ours, theirs, factor)
+    return without(found, "one seed") if factor == "seeds" else found
+
+
+def steps_as_factor_skipped(ours, theirs, factor):
+    found = reference()(ours, theirs, factor)
+    return without(found, "inside warm-up") if factor == "steps" else found
+
+
+def warm_up_as_factor_skipped(ours, theirs, factor):
+    found = reference()(ours, theirs, factor)
+    return without(found, "inside warm-up") if factor == "warm-up" else found
+
+
 EXERCISE = Code(
     number="9.4",
     title="find the confound",
@@ -257,6 +314,11 @@ EXERCISE = Code(
         loss_is_always_blind: "blind to EMA alone",
         objects_compared: "asks for one object",
         any_loss: "a held-out loss does show EMA",
+        least_steps_and_most_warm_up: "past its own warm-up",
+        mean_of_seeds: "do not make up for",
+        seeds_as_factor_skipped: "where seeds are the factor",
+        steps_as_factor_skipped: "where steps are the factor",
+        warm_up_as_factor_skipped: "where the warm-up is the factor",
         as_list: "returns a list",
     },
 )

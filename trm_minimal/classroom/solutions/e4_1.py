@@ -16,7 +16,7 @@ def deep_recursion(net, x, y, z, n, T, grad_rounds=1):
 
 def one_loop(net, x, y, z, n, T, grad_rounds=1):
     for t in range(T):
-        with torch.set_grad_enabled(t >= T - grad_rounds):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and t >= T - grad_rounds):
             y, z = latent_recursion(net, x, y, z, n)
     return y, z
 

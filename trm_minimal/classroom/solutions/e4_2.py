@@ -22,7 +22,7 @@ def in_terms_of_a_round(net, x, y, z, n, T):
 
 def without_gradient(net, x, y, z, n, T):
     for t in range(T):
-        with torch.set_grad_enabled(t == T - 1):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and t == T - 1):
             for _ in range(n):
                 z = net(z, x + y)
             y = net(y, z)
