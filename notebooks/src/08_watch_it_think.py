@@ -119,8 +119,8 @@ for number, step in enumerate(steps, 1):
     assert torch.equal(run.y(k), step.y) and torch.equal(run.z(k), step.z)
     assert torch.equal(run.tokens_KNL[k], step.logits.argmax(-1).to(torch.uint8))
 print(run)
-print("All 18 states of the package's trace equal those of our own recorder, bit for bit, and y, z and",
-      "the answers at the ends of steps equal the model's own.")
+print("All 18 states of the package's trace equal those of our own recorder, bit for bit, and y,",
+      "z and the answers at the ends of steps equal the model's own.")
 
 # %% [markdown]
 # <!-- exercise 8.1 -->
