@@ -370,8 +370,8 @@ axes[0].legend(loc="lower right")
 axes[1].set(xlabel="rating (guesses), hard set", xticks=range(4), xticklabels=rating_bins)
 plt.show()
 print("Figure: two panels, share of puzzles solved with its 95 % interval. Left, by givens: discs",
-      "of the easy set, triangles of the puzzles made here, crosses of the hard set. Right, the hard",
-      "set by rating: falling from left to right.")
+      "of the easy set, triangles of the puzzles made here, crosses of the hard set. Right, the",
+      "hard set by rating: falling from left to right.")
 
 # %% [markdown]
 # **What you should see.** Left, discs near the top, triangles that go down as givens get fewer,
