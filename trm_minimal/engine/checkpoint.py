@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialized
 from safetensors.torch import save as serialized
 from torch import Tensor
 
@@ -57,19 +58,16 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict]:
 
     Files without a digest are older than it, and are believed.
     """
-    path, cure = Path(path), "train again or fetch it anew"
+    path, cure, content = Path(path), "train again or fetch it anew", b""
     if not path.is_file():
         raise BadInput(f"there is no checkpoint at {path}; give the path of a .safetensors file")
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("facts", "null")
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-        facts = json.loads(text)
+        content = path.read_bytes()  # at once: the file may be replaced while it is read
+        tensors = deserialized(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        facts = json.loads(header.get("__metadata__", {}).get("facts", "null"))
     except (OSError, SafetensorError) as error:
-        with open(path, "rb") as file:
-            pickled = file.read(4).startswith(PICKLES)
-        if pickled:
+        if content.startswith(PICKLES):
             reason = f"{path} is a pickle, as torch.save writes it, and can run any code when read"
             raise BadInput(f"{reason}; give a .safetensors file") from error
         raise BadInput(f"{path} is not a whole safetensors file ({error}); {cure}") from error
