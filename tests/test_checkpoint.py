@@ -5,6 +5,7 @@ import os
 import random
 import stat
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import torch
@@ -181,3 +182,20 @@ def test_names_from_a_file_cannot_speak_to_the_terminal():
     with pytest.raises(BadInput) as told:
         checkpoint.load_weights(model, {"\x1b[2J" + "x" * 999: torch.ones(1)}, "f")
     assert "\x1b" not in str(told.value) and len(str(told.value)) < 250
+
+
+def test_a_reader_beside_a_writer_sees_one_file_or_the_other(tmp_path):
+    """Header of the old file and tensors of the new would be neither: the digest would not fit."""
+    path = tmp_path / "state.safetensors"
+
+    def write(value: int) -> None:
+        checkpoint.save(path, {"w": torch.full((1000,), float(value))}, {"value": value})
+
+    write(0)
+    writer = Thread(target=lambda: [write(value) for value in range(1, 60)])
+    writer.start()
+    while writer.is_alive():
+        tensors, facts = checkpoint.load(path)
+        assert (tensors["w"] == facts["value"]).all()
+    writer.join()
+    assert checkpoint.load(path)[1] == {"value": 59}
