@@ -706,7 +706,7 @@ def test_runs_that_are_there_and_runs_that_are_not(trained, room, capsys):
         assert f"cannot write {out}" in refused(capsys, room, *train, out)
     assert "File name too long" in refused(capsys, room, *train, "x" * 300)
     shutil.copy(trained.sudoku, room / "run" / "state.safetensors")
-    assert "with another kind" in refused(capsys, room, *train, "run", "--resume")
+    assert "differs in kind" in refused(capsys, room, *train, "run", "--resume")
     (room / "run" / "state.safetensors").write_bytes(b"1")
     assert "not a whole safetensors file" in refused(capsys, room, *train, "run", "--resume")
 
@@ -916,7 +916,7 @@ def test_a_record_does_not_join_steps_of_two_versions(repository, room, capsys):
     assert main(["train", "tiny_sudoku", "--out", "out"]) == 0
     capsys.readouterr()
     words = ["train", "tiny_sudoku", "--out", "out", "--resume", "--record"]
-    assert "with another code; resume with the same, or start anew" in refused(capsys, room, *words)
+    assert "differs in code; resume with the same, or start anew" in refused(capsys, room, *words)
 
 
 # The published puzzles.
